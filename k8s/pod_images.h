@@ -1,0 +1,40 @@
+#ifndef BW_K8S_POD_IMAGES_H
+#define BW_K8S_POD_IMAGES_H
+
+#include "k8s/admission_review.h"
+
+/* Every image of every container list, for each kind in the table of workload kinds, and of configured custom kinds. */
+enum bw_image_kind { BW_CONTAINER, BW_INIT_CONTAINER, BW_EPHEMERAL_CONTAINER, BW_IMAGE_VOLUME, BW_CUSTOM_IMAGE };
+
+struct bw_pod_image {
+    enum bw_image_kind kind;
+    const char *container; /* container or volume name, for messages; "" when absent */
+    const char *field;     /* "spec.template.spec.initContainers[0].image" */
+    const char *text;      /* as written; len bytes, may hold a NUL inside (then it is denied) */
+    size_t len;
+};
+
+struct bw_extra_resource { /* from the configuration: a custom kind */
+    const char *group, *resource;
+    const char *pod_spec_path;      /* "spec.template.spec", or NULL */
+    const char *const *image_paths; /* "spec.steps[*].image"; NULL-terminated, or NULL */
+};
+
+struct bw_pod_images {
+    bool supported; /* the resource is known; else nothing else is set */
+    bool template;  /* a pod template: empty images are skipped */
+    const struct bw_pod_image *images;
+    size_t n_images;
+    const char *node_os, *node_architecture; /* from nodeSelector or a single required affinity value, or NULL */
+};
+
+/* -1 with BW_EINPUT when the object does not decode as its kind (a list that is no array, an image that is no string):
+ * to be denied with code 400. `object` is the request's object or oldObject. */
+int bw_pod_images(struct bw_pod_images *out, const struct bw_admission_request *request, struct bw_json object,
+                  const struct bw_extra_resource *extra, size_t n_extra, struct bw_arena *arena,
+                  struct bw_error *err) BW_MUST_CHECK;
+
+/* Those of `now` that are not in `before`, list by list (K-211: strings as written). Returns the number kept, in place. */
+size_t bw_pod_images_changed(struct bw_pod_image *now, size_t n_now, const struct bw_pod_image *before, size_t n_before);
+
+#endif

@@ -1,0 +1,55 @@
+#ifndef BW_WEBHOOK_ADMIT_H
+#define BW_WEBHOOK_ADMIT_H
+
+#include "base/deadline.h"
+#include "base/slot.h"
+#include "image/catalog/catalog.h"
+#include "webhook/config.h"
+
+/*
+ * The journey of one admission, no socket in sight: a step function. begin() reads the body once and keeps what is needed
+ * of it; step() decides, or says for which job it has to wait and is called again when that job is done; finish() answers
+ * with what is known when the budget is over. An admission belongs to one thread.
+ */
+struct bw_services { /* built in cli/serve.c, borrowed here; all safe to share between threads */
+    struct bw_slot *config;  /* of struct bw_config */
+    struct bw_slot *bundles; /* of struct bw_bundle_set; may be empty */
+    struct bw_catalog *catalog;
+    struct bw_registry *registry;
+    struct bw_slot *source;  /* of struct bw_image_source: the registry with the configured credentials */
+    struct bw_verdicts *verdicts;
+};
+
+struct bw_verdicts; /* decisions by (bundle, digest, reference and tag state, platform, configuration): verdicts.h */
+
+struct bw_admission;
+
+enum bw_admit_state { BW_ADMIT_DONE, BW_ADMIT_WAIT };
+
+struct bw_admit_result {
+    int http_status;  /* 200, or 400 when there is no uid to answer */
+    const char *body; /* NUL-terminated, lives as long as the admission */
+    size_t len;
+    /* for log and metrics */
+    const char *uid, *decision, *reason, *kind, *namespace, *name, *operation, *username, *bundle;
+    const char *detail; /* first line of the denial, or NULL */
+    unsigned n_images;
+};
+
+/* Never NULL. timeout_ms is the value of ?timeout= (0: absent), elapsed_ms what has passed since the request line. */
+struct bw_admission *bw_admission_begin(const struct bw_services *services, const char *body, size_t len,
+                                        int64_t timeout_ms, int64_t elapsed_ms);
+/* `blocking`: slow stores and evaluation without a bound may be used (a worker, the command line), else WAIT with job 0
+ * means "call me again with blocking set". On WAIT: *jobs is the list of job numbers, any of which may be news. */
+enum bw_admit_state bw_admission_step(struct bw_admission *admission, bool blocking, const uint64_t **jobs, size_t *n_jobs);
+/* The budget is over, the server is overloaded or stops: every image without verdict is pending. */
+enum bw_admission_end { BW_END_DEADLINE, BW_END_OVERLOAD };
+void bw_admission_finish(struct bw_admission *admission, enum bw_admission_end end);
+const struct bw_admit_result *bw_admission_result(const struct bw_admission *admission); /* after DONE or finish */
+struct bw_deadline bw_admission_deadline(const struct bw_admission *admission); /* the answer must leave by then */
+void bw_admission_free(struct bw_admission *admission); /* NULL is fine */
+
+/* "?timeout=" of the request's query, a Go duration; 0 when absent or malformed. */
+int64_t bw_timeout_parse(const char *query, size_t len);
+
+#endif

@@ -1,0 +1,3 @@
+module breakwater.io/tests/bench
+
+go 1.19

@@ -32,9 +32,11 @@ bool bw_str_next_word(struct bw_str *out, struct bw_str *rest); /* runs of ASCII
 int bw_str_uint(uint64_t *out, struct bw_str text, unsigned base, uint64_t max) BW_MUST_CHECK;
 
 bool bw_utf8_valid(const char *text, size_t len);
+size_t bw_utf8_sequence(const char *text, size_t len); /* bytes of the valid sequence at the front, or 0 */
 /* The largest n <= limit at which text can be cut without splitting a UTF-8 sequence. */
 size_t bw_utf8_cut(const char *text, size_t len, size_t limit);
-/* Every control character (C0, DEL, C1 in UTF-8) becomes '?' or, for LF when keep_lines, stays; in place. */
+/* Every control character (C0, DEL, C1 in UTF-8) and every byte that is not UTF-8 becomes '?'; with keep_lines LF
+ * stays; in place. */
 void bw_text_clean(char *text, bool keep_lines);
 
 void bw_hex_encode(char *out, const void *bytes, size_t len); /* writes 2 * len digits and a NUL */

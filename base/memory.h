@@ -1,0 +1,11 @@
+#ifndef BW_BASE_MEMORY_H
+#define BW_BASE_MEMORY_H
+
+#include <stddef.h>
+
+/* malloc for what has no arena: a failure ends the process (Kubernetes restarts it), so nobody has to test for NULL. */
+void *bw_memory_zeroed(size_t count, size_t size); /* aborts too when the product overflows */
+void *bw_memory_resize(void *block, size_t size);
+char *bw_memory_strndup(const char *text, size_t len);
+
+#endif

@@ -44,6 +44,11 @@
 #define BW_MAX_PACKAGES 200000
 #define BW_MAX_SECRET_HITS 10000
 #define BW_MAX_HIT_LINES 1000                     /* per file and pattern */
+#define BW_MAX_VERIFICATIONS 2000000              /* expected files of all packages: two per entry */
+#define BW_MAX_LICENSES 10000                     /* expressions of one package; the longest known list has 300 */
+#define BW_MAX_NEEDS 10000                        /* patterns or paths that all bundles together ask for */
+#define BW_MAX_MALWARE 100000                     /* findings that a scanner reports of one image */
+#define BW_MAX_REMARKS 1000                       /* warnings, and kinds of incomplete data, of one analysis */
 #define BW_ANALYSIS_CPU_S 300
 #define BW_ANALYSIS_WALL_S 900
 

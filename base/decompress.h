@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /* gzip (RFC 1952, members one after the other, CRC32 and ISIZE checked, trailing zeros allowed), zstd (RFC 8878, frames
- * and skippable frames, window at most 128 MiB) or plain, decided by the first bytes. ISA-L inflates, zlib where absent. */
+ * and skippable frames, window at most 128 MiB) or plain, decided by the first bytes. ISA-L inflates, zlib where
+ * absent. */
 enum bw_compression { BW_PLAIN, BW_GZIP, BW_ZSTD, BW_COMPRESSION_UNKNOWN };
 
 enum bw_compression bw_compression_guess(const void *bytes, size_t len); /* needs 4 bytes; else UNKNOWN */

@@ -25,8 +25,8 @@ struct bw_error {
 };
 
 #define BW_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define BW_MUST_CHECK __attribute__((warn_unused_result))
-#define BW_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define BW_MUST_CHECK        __attribute__((warn_unused_result))
+#define BW_LENGTH(array)     (sizeof(array) / sizeof((array)[0]))
 
 /* Record a failure; err may be NULL. Returns -1 always, so that `return bw_error_set(...)` reads as one step.
  * Control characters that came in with the arguments are replaced by '?'. */

@@ -36,7 +36,7 @@ struct bw_http_request {
     const char *const *headers; /* "Name: value", NULL-terminated, may be NULL */
     const char *ca_file;        /* additional trust for this host, PEM; NULL: the system's alone */
     bool insecure_skip_verify;
-    bool allow_plain_http;      /* else a http: URL is an error */
+    bool allow_plain_http;       /* else a http: URL is an error */
     uint64_t max_response_bytes; /* a longer body is BW_ELIMIT */
     struct bw_deadline deadline;
 };
@@ -61,7 +61,8 @@ int bw_http_read_all(char **out, size_t *len_out, struct bw_http_response *respo
                      struct bw_error *err) BW_MUST_CHECK;
 void bw_http_close(struct bw_http_response *response); /* at any point; NULL is fine */
 
-/* Whether the guard lets this address through ("10.0.0.1", "::1"); for tests and for literal addresses behind a proxy. */
+/* Whether the guard lets this address through ("10.0.0.1", "::1"); for tests and for literal addresses behind a proxy.
+ */
 bool bw_http_address_allowed(const struct bw_http_client *client, const char *address);
 
 #endif

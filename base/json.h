@@ -24,7 +24,8 @@ struct bw_json bw_json_element(struct bw_json at, size_t index, struct bw_arena 
 /* Absent or of another type is an error that names the path and what was found. */
 int bw_json_member(struct bw_json *out, struct bw_json at, const char *key, struct bw_arena *arena,
                    struct bw_error *err) BW_MUST_CHECK;
-int bw_json_string(const char **out, struct bw_json at, struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK; /* no NUL inside */
+int bw_json_string(const char **out, struct bw_json at, struct bw_arena *arena,
+                   struct bw_error *err) BW_MUST_CHECK; /* no NUL inside */
 int bw_json_bool(bool *out, struct bw_json at, struct bw_error *err) BW_MUST_CHECK;
 int bw_json_int(int64_t *out, struct bw_json at, struct bw_error *err) BW_MUST_CHECK;
 int bw_json_array(size_t *n_out, struct bw_json at, struct bw_error *err) BW_MUST_CHECK;

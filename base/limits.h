@@ -9,60 +9,60 @@
 #define BW_GIB (1024ULL * BW_MIB)
 
 /* documents */
-#define BW_MAX_MANIFEST_BYTES (4 * BW_MIB)        /* registries themselves refuse larger ones */
-#define BW_MAX_CONFIG_BLOB_BYTES (8 * BW_MIB)     /* history of a thousand layers fits */
-#define BW_MAX_BUNDLE_BYTES (16 * BW_MIB)         /* a 10 MB bundle of whitelists must load */
-#define BW_MAX_SETTINGS_BYTES (1 * BW_MIB)        /* a ConfigMap is not larger */
-#define BW_MAX_ANALYSIS_BYTES (256 * BW_MIB)      /* an analysis document of a million files */
-#define BW_MAX_JSON_DEPTH 512                     /* Kubernetes objects nest below 100 */
-#define BW_MAX_MANIFEST_DEPTH 32                  /* OCI documents nest below 10 */
-#define BW_MAX_YAML_NODES 2000000                 /* aliases multiply: bounds the tree, not the text */
-#define BW_MAX_REVIEW_BYTES (24 * BW_MIB)         /* a pod full of '<' reaches 18 MB on UPDATE */
-#define BW_MAX_TOKEN_BYTES (64 * BW_KIB)          /* registry tokens of Azure reach 10 KiB */
+#define BW_MAX_MANIFEST_BYTES    (4 * BW_MIB)   /* registries themselves refuse larger ones */
+#define BW_MAX_CONFIG_BLOB_BYTES (8 * BW_MIB)   /* history of a thousand layers fits */
+#define BW_MAX_BUNDLE_BYTES      (16 * BW_MIB)  /* a 10 MB bundle of whitelists must load */
+#define BW_MAX_SETTINGS_BYTES    (1 * BW_MIB)   /* a ConfigMap is not larger */
+#define BW_MAX_ANALYSIS_BYTES    (256 * BW_MIB) /* an analysis document of a million files */
+#define BW_MAX_JSON_DEPTH        512            /* Kubernetes objects nest below 100 */
+#define BW_MAX_MANIFEST_DEPTH    32             /* OCI documents nest below 10 */
+#define BW_MAX_YAML_NODES        2000000        /* aliases multiply: bounds the tree, not the text */
+#define BW_MAX_REVIEW_BYTES      (24 * BW_MIB)  /* a pod full of '<' reaches 18 MB on UPDATE */
+#define BW_MAX_TOKEN_BYTES       (64 * BW_KIB)  /* registry tokens of Azure reach 10 KiB */
 
 /* references */
-#define BW_MAX_REFERENCE_BYTES 4096               /* a pod may write anything; a valid one is below 512 */
-#define BW_MAX_REPOSITORY_BYTES 255               /* distribution specification */
-#define BW_MAX_TAG_BYTES 128                      /* distribution specification */
+#define BW_MAX_REFERENCE_BYTES  4096 /* a pod may write anything; a valid one is below 512 */
+#define BW_MAX_REPOSITORY_BYTES 255  /* distribution specification */
+#define BW_MAX_TAG_BYTES        128  /* distribution specification */
 
 /* images */
-#define BW_MAX_LAYERS 512                         /* runtimes stop at 127 of overlayfs; room for odd builders */
-#define BW_MAX_LAYER_BYTES (4 * BW_GIB)           /* compressed */
-#define BW_MAX_IMAGE_BYTES (10 * BW_GIB)          /* compressed, refused before the download */
-#define BW_MAX_LAYER_UNPACKED (16 * BW_GIB)
-#define BW_MAX_IMAGE_UNPACKED (32 * BW_GIB)
-#define BW_MAX_INFLATE_RATIO 200                  /* once 64 MiB were produced */
-#define BW_MAX_ENTRIES 1000000                    /* 150 bytes each: 150 MiB */
-#define BW_MAX_PATH_BYTES 4096                    /* PATH_MAX: longer ones exist on no node */
-#define BW_MAX_NAME_BYTES 255                     /* NAME_MAX */
-#define BW_MAX_LINK_HOPS 40                       /* as the kernel */
-#define BW_MAX_PARENT_HOPS 255                    /* as container runtimes */
-#define BW_MAX_TAR_EXTENDED (1 * BW_MIB)          /* one PAX or GNU long payload */
-#define BW_MAX_TAR_EXTENDED_LAYER (256 * BW_MIB)  /* all of a layer */
-#define BW_MAX_GATHERED_BYTES (16 * BW_MIB)       /* one file kept whole for a cataloger */
-#define BW_MAX_KEPT_BYTES (256 * BW_MIB)          /* all files kept of an image */
-#define BW_MAX_PACKAGES 200000
-#define BW_MAX_SECRET_HITS 10000
-#define BW_MAX_HIT_LINES 1000                     /* per file and pattern */
-#define BW_MAX_VERIFICATIONS 2000000              /* expected files of all packages: two per entry */
-#define BW_MAX_LICENSES 10000                     /* expressions of one package; the longest known list has 300 */
-#define BW_MAX_NEEDS 10000                        /* patterns or paths that all bundles together ask for */
-#define BW_MAX_MALWARE 100000                     /* findings that a scanner reports of one image */
-#define BW_MAX_REMARKS 1000                       /* warnings, and kinds of incomplete data, of one analysis */
-#define BW_ANALYSIS_CPU_S 300
-#define BW_ANALYSIS_WALL_S 900
+#define BW_MAX_LAYERS             512           /* runtimes stop at 127 of overlayfs; room for odd builders */
+#define BW_MAX_LAYER_BYTES        (4 * BW_GIB)  /* compressed */
+#define BW_MAX_IMAGE_BYTES        (10 * BW_GIB) /* compressed, refused before the download */
+#define BW_MAX_LAYER_UNPACKED     (16 * BW_GIB)
+#define BW_MAX_IMAGE_UNPACKED     (32 * BW_GIB)
+#define BW_MAX_INFLATE_RATIO      200            /* once 64 MiB were produced */
+#define BW_MAX_ENTRIES            1000000        /* 150 bytes each: 150 MiB */
+#define BW_MAX_PATH_BYTES         4096           /* PATH_MAX: longer ones exist on no node */
+#define BW_MAX_NAME_BYTES         255            /* NAME_MAX */
+#define BW_MAX_LINK_HOPS          40             /* as the kernel */
+#define BW_MAX_PARENT_HOPS        255            /* as container runtimes */
+#define BW_MAX_TAR_EXTENDED       (1 * BW_MIB)   /* one PAX or GNU long payload */
+#define BW_MAX_TAR_EXTENDED_LAYER (256 * BW_MIB) /* all of a layer */
+#define BW_MAX_GATHERED_BYTES     (16 * BW_MIB)  /* one file kept whole for a cataloger */
+#define BW_MAX_KEPT_BYTES         (256 * BW_MIB) /* all files kept of an image */
+#define BW_MAX_PACKAGES           200000
+#define BW_MAX_SECRET_HITS        10000
+#define BW_MAX_HIT_LINES          1000    /* per file and pattern */
+#define BW_MAX_VERIFICATIONS      2000000 /* expected files of all packages: two per entry */
+#define BW_MAX_LICENSES           10000   /* expressions of one package; the longest known list has 300 */
+#define BW_MAX_NEEDS              10000   /* patterns or paths that all bundles together ask for */
+#define BW_MAX_MALWARE            100000  /* findings that a scanner reports of one image */
+#define BW_MAX_REMARKS            1000    /* warnings, and kinds of incomplete data, of one analysis */
+#define BW_ANALYSIS_CPU_S         300
+#define BW_ANALYSIS_WALL_S        900
 
 /* regular expressions: a pattern that needs more is an error of its rule, never a hang */
 #define BW_REGEX_MATCH_LIMIT 1000000
 #define BW_REGEX_DEPTH_LIMIT 1000
-#define BW_REGEX_HEAP_KIB (16 * 1024)
-#define BW_MAX_REGEX_BYTES (32 * BW_KIB)
-#define BW_MAX_LINE_BYTES (1 * BW_MIB)            /* a longer line is searched this far */
+#define BW_REGEX_HEAP_KIB    (16 * 1024)
+#define BW_MAX_REGEX_BYTES   (32 * BW_KIB)
+#define BW_MAX_LINE_BYTES    (1 * BW_MIB) /* a longer line is searched this far */
 
 /* arenas */
-#define BW_ARENA_ADMISSION (64 * BW_MIB)          /* decoded object, images, findings of one request */
-#define BW_ARENA_BUNDLE (512 * BW_MIB)            /* one compiled bundle */
-#define BW_ARENA_REPORT (1 * BW_GIB)              /* one analysis in memory */
-#define BW_ARENA_EVALUATION (256 * BW_MIB)        /* one evaluation: findings of a million files stop here */
+#define BW_ARENA_ADMISSION  (64 * BW_MIB)  /* decoded object, images, findings of one request */
+#define BW_ARENA_BUNDLE     (512 * BW_MIB) /* one compiled bundle */
+#define BW_ARENA_REPORT     (1 * BW_GIB)   /* one analysis in memory */
+#define BW_ARENA_EVALUATION (256 * BW_MIB) /* one evaluation: findings of a million files stop here */
 
 #endif

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 /* One event is one JSON object on one line of standard error: time, level, message, then the fields in the order given.
- * Only webhook/ and cli/ log above debug level; rooms below return errors. Whole lines are written with one write(2). */
+ * Only webhook/ and cli/ log above debug level; rooms below return errors. Whole lines are written with one write(2).
+ */
 enum bw_log_level { BW_LOG_DEBUG, BW_LOG_INFO, BW_LOG_WARN, BW_LOG_ERROR };
 
 void bw_log_set_level(enum bw_log_level level);
@@ -21,13 +22,12 @@ struct bw_log_field {
     int64_t number;
 };
 
-#define BW_F(name, value) ((struct bw_log_field){(name), BW_LOG_TEXT, (value), 0})
+#define BW_F(name, value)  ((struct bw_log_field){(name), BW_LOG_TEXT, (value), 0})
 #define BW_FI(name, value) ((struct bw_log_field){(name), BW_LOG_INT, NULL, (int64_t)(value)})
 #define BW_FJ(name, value) ((struct bw_log_field){(name), BW_LOG_JSON, (value), 0})
 
 void bw_log_fields(enum bw_log_level level, const char *message, const struct bw_log_field *fields);
 /* At least one field; without any call bw_log_fields(level, message, NULL). */
-#define bw_log(level, message, ...)                                                                                    \
-    bw_log_fields((level), (message), (const struct bw_log_field[]){__VA_ARGS__, {0}})
+#define bw_log(level, message, ...) bw_log_fields((level), (message), (const struct bw_log_field[]){__VA_ARGS__, {0}})
 
 #endif

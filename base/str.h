@@ -39,9 +39,10 @@ size_t bw_utf8_cut(const char *text, size_t len, size_t limit);
  * stays; in place. */
 void bw_text_clean(char *text, bool keep_lines);
 
-void bw_hex_encode(char *out, const void *bytes, size_t len); /* writes 2 * len digits and a NUL */
+void bw_hex_encode(char *out, const void *bytes, size_t len);            /* writes 2 * len digits and a NUL */
 int bw_hex_decode(void *out, const char *hex, size_t len) BW_MUST_CHECK; /* len digits, lower or upper case */
-/* Standard or URL-safe alphabet, padding optional, blanks and line breaks skipped. Result in the arena, NUL after it. */
+/* Standard or URL-safe alphabet, padding optional, blanks and line breaks skipped. Result in the arena, NUL after it.
+ */
 int bw_base64_decode(char **out, size_t *len_out, const char *text, size_t len, struct bw_arena *arena,
                      struct bw_error *err) BW_MUST_CHECK;
 char *bw_base64_encode(const void *bytes, size_t len, struct bw_arena *arena) BW_MUST_CHECK;

@@ -11,7 +11,8 @@
 int bw_yaml_parse(json_t **out, const char *text, size_t len, size_t max_bytes, struct bw_error *err) BW_MUST_CHECK;
 
 /* All documents of a stream, as a JSON array (for manifests). */
-int bw_yaml_parse_stream(json_t **out, const char *text, size_t len, size_t max_bytes, struct bw_error *err) BW_MUST_CHECK;
+int bw_yaml_parse_stream(json_t **out, const char *text, size_t len, size_t max_bytes,
+                         struct bw_error *err) BW_MUST_CHECK;
 
 /* Where the node at a JSON Pointer stands in the text: line and column from 1. -1 if it is not there. Parses anew:
  * meant for messages about a file, JSON or YAML alike. */

@@ -16,10 +16,10 @@ enum bw_problem_severity { BW_PROBLEM_ERROR, BW_PROBLEM_WARNING };
 /* One fault or leniency. Texts live in the list's arena. */
 struct bw_problem {
     enum bw_problem_severity severity;
-    const char *kind;    /* "gate_not_found", "parameter_value_invalid", "syntax", ... */
-    const char *path;    /* JSON Pointer: "/policies/0/rules/3/trigger" */
-    unsigned line, column; /* 0 when not known; always set for syntax errors */
-    const char *message; /* says what was found and what is expected */
+    const char *kind;       /* "gate_not_found", "parameter_value_invalid", "syntax", ... */
+    const char *path;       /* JSON Pointer: "/policies/0/rules/3/trigger" */
+    unsigned line, column;  /* 0 when not known; always set for syntax errors */
+    const char *message;    /* says what was found and what is expected */
     const char *suggestion; /* the nearest known word, or NULL */
     const char *param, *gate, *trigger, *rule_id, *type, *id, *action; /* what the kind speaks of; NULL when not */
 };
@@ -35,8 +35,9 @@ void bw_problems_init(struct bw_problems *problems);
 void bw_problems_clear(struct bw_problems *problems);
 
 struct bw_bundle_options {
-    const char *name;           /* file or ConfigMap key: becomes the id of a document without one, and goes into messages */
-    bool default_patterns;      /* the configured secret patterns are Anchore's default five (for "can never match" warnings) */
+    const char *name;      /* file or ConfigMap key: becomes the id of a document without one, and goes into messages */
+    bool default_patterns; /* the configured secret patterns are Anchore's default five (for "can never match" warnings)
+                            */
 };
 
 /* JSON or YAML (decided by content). -1 if there is any error: then *out is untouched, problems say all of them, err

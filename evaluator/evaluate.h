@@ -22,14 +22,19 @@ struct bw_package_feed {
 
 struct bw_facts {
     const struct bw_reference *reference;
-    bool tag_counts; /* the reference's tag is what the registry serves for the digest at hand, or there is no digest (D23) */
+    bool tag_counts; /* the reference's tag is what the registry serves for the digest at hand, or there is no digest
+                        (D23) */
     const struct bw_report *report;
-    const struct bw_vulnerabilities *vulnerabilities; /* NULL: no vulnerability data */
+    const struct bw_vulnerabilities *vulnerabilities;  /* NULL: no vulnerability data */
     const struct bw_package_feed *npm_feed, *gem_feed; /* NULL: no feed */
     int64_t now_s;
 };
 
-enum bw_rule_outcome { BW_RULE_SILENT, BW_RULE_FIRED, BW_RULE_UNDECIDED /* could not be evaluated: counts as STOP (D9) */ };
+enum bw_rule_outcome {
+    BW_RULE_SILENT,
+    BW_RULE_FIRED,
+    BW_RULE_UNDECIDED /* could not be evaluated: counts as STOP (D9) */
+};
 
 struct bw_finding {
     unsigned policy; /* index into the bundle's policies */
@@ -55,7 +60,7 @@ struct bw_decision {
     enum bw_action action; /* final */
     const char *reason;    /* "policy_evaluation", "whitelisted", "blacklisted", "no_mapping", "tag_undecided" */
     enum bw_action policy_action;
-    int mapping;           /* index chosen, or -1 */
+    int mapping;                              /* index chosen, or -1 */
     int whitelisted_image, blacklisted_image; /* index of the entry that matched, or -1 */
     const struct bw_policy_result *policies;
     size_t n_policies;

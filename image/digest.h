@@ -14,8 +14,8 @@ struct bw_digest {
 int bw_digest_parse(struct bw_digest *out, const char *text, size_t len, struct bw_error *err) BW_MUST_CHECK;
 bool bw_digest_equal(const struct bw_digest *a, const struct bw_digest *b);
 enum bw_hash_kind bw_digest_kind(const struct bw_digest *digest);
-const char *bw_digest_hex(const struct bw_digest *digest);              /* what follows the colon */
-void bw_digest_short(char out[13], const struct bw_digest *digest);     /* the first 12 hex digits, for messages */
+const char *bw_digest_hex(const struct bw_digest *digest);               /* what follows the colon */
+void bw_digest_short(char out[13], const struct bw_digest *digest);      /* the first 12 hex digits, for messages */
 void bw_digest_of(struct bw_digest *out, const void *bytes, size_t len); /* sha256 */
 
 #endif

@@ -10,7 +10,8 @@
  */
 int bw_layout_open(struct bw_image_source **out, const char *folder, struct bw_error *err) BW_MUST_CHECK;
 
-/* "oci:DIR[:TAG]": folder and the reference "localhost/<last part of DIR>:TAG" (latest). false if it is no such text. */
+/* "oci:DIR[:TAG]": folder and the reference "localhost/<last part of DIR>:TAG" (latest). false if it is no such text.
+ */
 bool bw_layout_parse(const char **folder_out, struct bw_reference *reference_out, const char *text,
                      struct bw_arena *arena, struct bw_error *err);
 

@@ -4,7 +4,8 @@
 #include "image/digest.h"
 #include "image/platform.h"
 
-/* OCI image specification: descriptors, image manifest, image index, image configuration; Docker schema 2 types alike. */
+/* OCI image specification: descriptors, image manifest, image index, image configuration; Docker schema 2 types alike.
+ */
 struct bw_descriptor {
     const char *media_type;
     struct bw_digest digest;
@@ -20,7 +21,7 @@ enum bw_manifest_kind { BW_MANIFEST_IMAGE, BW_MANIFEST_INDEX };
 struct bw_manifest {
     enum bw_manifest_kind kind;
     const char *media_type;
-    struct bw_digest digest; /* of the bytes */
+    struct bw_digest digest;     /* of the bytes */
     struct bw_descriptor config; /* image */
     const struct bw_descriptor *layers;
     size_t n_layers;

@@ -8,9 +8,9 @@
  * docker.io, library/, latest. index.docker.io becomes docker.io. Digest wins over tag; both are kept.
  */
 struct bw_reference {
-    const char *registry;   /* "docker.io", "registry.example:5000" */
-    const char *repository; /* "library/nginx" */
-    const char *tag;        /* NULL when only a digest is given */
+    const char *registry;    /* "docker.io", "registry.example:5000" */
+    const char *repository;  /* "library/nginx" */
+    const char *tag;         /* NULL when only a digest is given */
     struct bw_digest digest; /* text "" when only a tag is given */
 };
 
@@ -19,6 +19,7 @@ int bw_reference_parse(struct bw_reference *out, const char *text, size_t len, s
                        struct bw_error *err) BW_MUST_CHECK;
 /* registry/repository[:tag][@digest] */
 const char *bw_reference_text(const struct bw_reference *reference, struct bw_arena *arena) BW_MUST_CHECK;
-int bw_reference_copy(struct bw_reference *out, const struct bw_reference *reference, struct bw_arena *arena) BW_MUST_CHECK;
+int bw_reference_copy(struct bw_reference *out, const struct bw_reference *reference,
+                      struct bw_arena *arena) BW_MUST_CHECK;
 
 #endif

@@ -8,15 +8,18 @@
  * Everything an analysis learned about one image (the analysis document): immutable, counted, shared between threads.
  * Written once through a builder by the analyzer or a reader of documents; kept and sent as the binary form below
  * (compact, versioned, checked byte by byte when it is read, whoever wrote it); shown to people as JSON.
- * Absent texts are NULL, absent numbers -1. Texts are NUL-terminated, NUL-free, and as found: they may be invalid UTF-8.
+ * Absent texts are NULL, absent numbers -1. Texts are NUL-terminated, NUL-free, and as found: they may be invalid
+ * UTF-8.
  */
 #define BW_REPORT_SCHEMA "breakwater.analysis/1"
-enum { BW_REPORT_REVISION = 1 }; /* raised when the analyzer sees other things in the same bytes: part of the cache key */
+enum {
+    BW_REPORT_REVISION = 1
+}; /* raised when the analyzer sees other things in the same bytes: part of the cache key */
 
 enum bw_file_type { BW_FILE_REGULAR, BW_FILE_DIRECTORY, BW_FILE_SYMLINK, BW_FILE_DEVICE, BW_FILE_OTHER };
 
 struct bw_package {
-    const char *type;         /* the engine's word: dpkg, APKG, rpm, npm, gem, python, java, go, binary, ... */
+    const char *type; /* the engine's word: dpkg, APKG, rpm, npm, gem, python, java, go, binary, ... */
     const char *name;
     const char *version;      /* without release for rpm and apk; the whole for dpkg */
     const char *release;      /* NULL when there is none */
@@ -32,8 +35,8 @@ struct bw_package {
 };
 
 struct bw_report_file {
-    const char *path; /* absolute; files are sorted by path, bytewise, unique */
-    const char *link; /* symlink: target as written */
+    const char *path;                /* absolute; files are sorted by path, bytewise, unique */
+    const char *link;                /* symlink: target as written */
     const char *sha256, *sha1, *md5; /* hex; NULL where not computed */
     enum bw_file_type type;
     uint32_t mode; /* full st_mode */
@@ -52,14 +55,14 @@ struct bw_verification { /* what a package database expects of a file */
 };
 
 struct bw_retrieved_file {
-    const char *path; /* as asked for */
+    const char *path;    /* as asked for */
     const char *content; /* len bytes, NUL after them */
     size_t len;
 };
 
 struct bw_pattern_hit { /* secrets and content search: one file and one pattern */
     const char *path;
-    const char *pattern; /* "NAME=REGEX" as configured */
+    const char *pattern;  /* "NAME=REGEX" as configured */
     const int64_t *lines; /* from 0 */
     size_t n_lines;
 };
@@ -83,7 +86,7 @@ struct bw_report {
     struct bw_digest digest; /* platform image manifest */
     const char *id;          /* hex of the config digest */
     const char *parent_digest, *media_type, *os, *architecture, *variant, *created, *config;
-    int64_t size;            /* as the engine computes it; -1 unknown */
+    int64_t size; /* as the engine computes it; -1 unknown */
     int64_t compressed_size;
     int64_t layer_count;
     const struct bw_report_layer *layers; /* may be fewer than layer_count in imported documents */
@@ -120,28 +123,39 @@ struct bw_report *bw_report_retain(struct bw_report *report);
 void bw_report_release(struct bw_report *report); /* NULL is fine */
 
 const struct bw_report_file *bw_report_find_file(const struct bw_report *report, const char *path);
-const char *bw_report_incomplete(const struct bw_report *report, const char *kind); /* the reason, or NULL; kind "packages"
-                                                                                       also finds "packages:..." */
+const char *bw_report_incomplete(const struct bw_report *report,
+                                 const char *kind); /* the reason, or NULL; kind "packages"
+                                                       also finds "packages:..." */
 
 /* ---- building: one thread; everything given is copied ---- */
 struct bw_report_builder;
 
 struct bw_report_builder *bw_report_builder_create(size_t budget);
-void bw_report_builder_destroy(struct bw_report_builder *builder); /* NULL is fine */
+void bw_report_builder_destroy(struct bw_report_builder *builder);           /* NULL is fine */
 struct bw_report *bw_report_builder_head(struct bw_report_builder *builder); /* scalars, layers, covers: texts must be
                                                                                 made with the builder's arena */
 struct bw_arena *bw_report_builder_arena(struct bw_report_builder *builder);
-int bw_report_add_package(struct bw_report_builder *builder, const struct bw_package *package, struct bw_error *err) BW_MUST_CHECK;
-int bw_report_add_file(struct bw_report_builder *builder, const struct bw_report_file *file, struct bw_error *err) BW_MUST_CHECK;
-int bw_report_add_verification(struct bw_report_builder *builder, const struct bw_verification *record, struct bw_error *err) BW_MUST_CHECK;
-int bw_report_add_retrieved(struct bw_report_builder *builder, const struct bw_retrieved_file *file, struct bw_error *err) BW_MUST_CHECK;
-int bw_report_add_secret(struct bw_report_builder *builder, const struct bw_pattern_hit *hit, struct bw_error *err) BW_MUST_CHECK;
-int bw_report_add_content(struct bw_report_builder *builder, const struct bw_pattern_hit *hit, struct bw_error *err) BW_MUST_CHECK;
-int bw_report_add_malware(struct bw_report_builder *builder, const struct bw_malware_finding *finding, struct bw_error *err) BW_MUST_CHECK;
-int bw_report_add_incomplete(struct bw_report_builder *builder, const char *kind, const char *reason, struct bw_error *err) BW_MUST_CHECK;
-int bw_report_add_warning(struct bw_report_builder *builder, struct bw_error *err, const char *fmt, ...) BW_PRINTF(3, 4) BW_MUST_CHECK;
+int bw_report_add_package(struct bw_report_builder *builder, const struct bw_package *package,
+                          struct bw_error *err) BW_MUST_CHECK;
+int bw_report_add_file(struct bw_report_builder *builder, const struct bw_report_file *file,
+                       struct bw_error *err) BW_MUST_CHECK;
+int bw_report_add_verification(struct bw_report_builder *builder, const struct bw_verification *record,
+                               struct bw_error *err) BW_MUST_CHECK;
+int bw_report_add_retrieved(struct bw_report_builder *builder, const struct bw_retrieved_file *file,
+                            struct bw_error *err) BW_MUST_CHECK;
+int bw_report_add_secret(struct bw_report_builder *builder, const struct bw_pattern_hit *hit,
+                         struct bw_error *err) BW_MUST_CHECK;
+int bw_report_add_content(struct bw_report_builder *builder, const struct bw_pattern_hit *hit,
+                          struct bw_error *err) BW_MUST_CHECK;
+int bw_report_add_malware(struct bw_report_builder *builder, const struct bw_malware_finding *finding,
+                          struct bw_error *err) BW_MUST_CHECK;
+int bw_report_add_incomplete(struct bw_report_builder *builder, const char *kind, const char *reason,
+                             struct bw_error *err) BW_MUST_CHECK;
+int bw_report_add_warning(struct bw_report_builder *builder, struct bw_error *err, const char *fmt, ...)
+    BW_PRINTF(3, 4) BW_MUST_CHECK;
 /* Sorts, checks, and hands the report to the caller; the builder is spent and still to be destroyed. */
-int bw_report_builder_finish(struct bw_report **out, struct bw_report_builder *builder, struct bw_error *err) BW_MUST_CHECK;
+int bw_report_builder_finish(struct bw_report **out, struct bw_report_builder *builder,
+                             struct bw_error *err) BW_MUST_CHECK;
 
 /* ---- binary form ---- */
 /* malloc'ed; the caller frees. Deterministic: equal reports give equal bytes. */

@@ -5,7 +5,7 @@
 
 /* AdmissionReview admission.k8s.io/v1 and v1beta1: request decoded, response encoded in the version asked. */
 struct bw_admission_request {
-    json_t *document;       /* freed by bw_admission_request_clear */
+    json_t *document;        /* freed by bw_admission_request_clear */
     const char *api_version; /* echoed */
     const char *uid;
     const char *group, *version, *kind;
@@ -18,8 +18,9 @@ struct bw_admission_request {
     struct bw_json object, old_object; /* node NULL when null or absent */
 };
 
-/* Fails with BW_EINPUT (not JSON, not an AdmissionReview, no request, uid not a string, operation unknown) or BW_ELIMIT.
- * Once the uid is known it is in *uid_out (arena) even on failure: such a failure is answered inside a review. */
+/* Fails with BW_EINPUT (not JSON, not an AdmissionReview, no request, uid not a string, operation unknown) or
+ * BW_ELIMIT. Once the uid is known it is in *uid_out (arena) even on failure: such a failure is answered inside a
+ * review. */
 int bw_admission_review_decode(struct bw_admission_request *out, const char **uid_out, const char *body, size_t len,
                                struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
 void bw_admission_request_clear(struct bw_admission_request *request);
@@ -40,7 +41,7 @@ struct bw_admission_response {
     int retry_after_s; /* 0: none */
     const char *details_name, *details_group, *details_kind;
     const struct bw_status_cause *causes;
-    size_t n_causes; /* at most 64 are written */
+    size_t n_causes;             /* at most 64 are written */
     const char *const *warnings; /* prefix, control characters, count (20) and total length (2048) are seen to here */
     size_t n_warnings;
     const struct bw_annotation *annotations;

@@ -34,7 +34,9 @@ int bw_pod_images(struct bw_pod_images *out, const struct bw_admission_request *
                   const struct bw_extra_resource *extra, size_t n_extra, struct bw_arena *arena,
                   struct bw_error *err) BW_MUST_CHECK;
 
-/* Those of `now` that are not in `before`, list by list (K-211: strings as written). Returns the number kept, in place. */
-size_t bw_pod_images_changed(struct bw_pod_image *now, size_t n_now, const struct bw_pod_image *before, size_t n_before);
+/* Those of `now` that are not in `before`, list by list (K-211: strings as written). Returns the number kept, in place.
+ */
+size_t bw_pod_images_changed(struct bw_pod_image *now, size_t n_now, const struct bw_pod_image *before,
+                             size_t n_before);
 
 #endif

@@ -7,16 +7,16 @@
 #include "webhook/config.h"
 
 /*
- * The journey of one admission, no socket in sight: a step function. begin() reads the body once and keeps what is needed
- * of it; step() decides, or says for which job it has to wait and is called again when that job is done; finish() answers
- * with what is known when the budget is over. An admission belongs to one thread.
+ * The journey of one admission, no socket in sight: a step function. begin() reads the body once and keeps what is
+ * needed of it; step() decides, or says for which job it has to wait and is called again when that job is done;
+ * finish() answers with what is known when the budget is over. An admission belongs to one thread.
  */
-struct bw_services { /* built in cli/serve.c, borrowed here; all safe to share between threads */
+struct bw_services {         /* built in cli/serve.c, borrowed here; all safe to share between threads */
     struct bw_slot *config;  /* of struct bw_config */
     struct bw_slot *bundles; /* of struct bw_bundle_set; may be empty */
     struct bw_catalog *catalog;
     struct bw_registry *registry;
-    struct bw_slot *source;  /* of struct bw_image_source: the registry with the configured credentials */
+    struct bw_slot *source; /* of struct bw_image_source: the registry with the configured credentials */
     struct bw_verdicts *verdicts;
 };
 
@@ -41,13 +41,14 @@ struct bw_admission *bw_admission_begin(const struct bw_services *services, cons
                                         int64_t timeout_ms, int64_t elapsed_ms);
 /* `blocking`: slow stores and evaluation without a bound may be used (a worker, the command line), else WAIT with job 0
  * means "call me again with blocking set". On WAIT: *jobs is the list of job numbers, any of which may be news. */
-enum bw_admit_state bw_admission_step(struct bw_admission *admission, bool blocking, const uint64_t **jobs, size_t *n_jobs);
+enum bw_admit_state bw_admission_step(struct bw_admission *admission, bool blocking, const uint64_t **jobs,
+                                      size_t *n_jobs);
 /* The budget is over, the server is overloaded or stops: every image without verdict is pending. */
 enum bw_admission_end { BW_END_DEADLINE, BW_END_OVERLOAD };
 void bw_admission_finish(struct bw_admission *admission, enum bw_admission_end end);
 const struct bw_admit_result *bw_admission_result(const struct bw_admission *admission); /* after DONE or finish */
 struct bw_deadline bw_admission_deadline(const struct bw_admission *admission); /* the answer must leave by then */
-void bw_admission_free(struct bw_admission *admission); /* NULL is fine */
+void bw_admission_free(struct bw_admission *admission);                         /* NULL is fine */
 
 /* "?timeout=" of the request's query, a Go duration; 0 when absent or malformed. */
 int64_t bw_timeout_parse(const char *query, size_t len);

@@ -11,24 +11,24 @@
 
 /*
  * config.yaml: every key is a row of one table (name, type, default, what it does), and the reader, `breakwater check`,
- * docs/configuration.md and the errors are read off it. Unknown keys are refused with line and suggestion; every fault is
- * reported at once. Immutable once loaded, counted.
+ * docs/configuration.md and the errors are read off it. Unknown keys are refused with line and suggestion; every fault
+ * is reported at once. Immutable once loaded, counted.
  */
 enum bw_on_error { BW_ON_ERROR_DENY, BW_ON_ERROR_ALLOW, BW_ON_ERROR_WARN };
 
 enum bw_fault { /* the onError tree (D41) */
-    BW_FAULT_IMAGE_NOT_FOUND,
-    BW_FAULT_INVALID_REFERENCE,
-    BW_FAULT_UNAUTHORIZED,
-    BW_FAULT_REGISTRY_UNAVAILABLE,
-    BW_FAULT_RATE_LIMITED,
-    BW_FAULT_ANALYSIS_FAILED,
-    BW_FAULT_ANALYSIS_INCOMPLETE,
-    BW_FAULT_IMAGE_TOO_LARGE,
-    BW_FAULT_NO_BUNDLE,
-    BW_FAULT_OVERLOAD,
-    BW_FAULT_INTERNAL,
-    BW_FAULT_COUNT
+                BW_FAULT_IMAGE_NOT_FOUND,
+                BW_FAULT_INVALID_REFERENCE,
+                BW_FAULT_UNAUTHORIZED,
+                BW_FAULT_REGISTRY_UNAVAILABLE,
+                BW_FAULT_RATE_LIMITED,
+                BW_FAULT_ANALYSIS_FAILED,
+                BW_FAULT_ANALYSIS_INCOMPLETE,
+                BW_FAULT_IMAGE_TOO_LARGE,
+                BW_FAULT_NO_BUNDLE,
+                BW_FAULT_OVERLOAD,
+                BW_FAULT_INTERNAL,
+                BW_FAULT_COUNT
 };
 
 struct bw_config {
@@ -40,14 +40,14 @@ struct bw_config {
     /* tls */
     const char *cert_file, *key_file;
     /* webhook */
-    int timeout_s;          /* webhook.timeoutSeconds: as in the webhook configuration */
+    int timeout_s; /* webhook.timeoutSeconds: as in the webhook configuration */
     int64_t max_deadline_ms;
     enum bw_on_error on_pending;
     enum { BW_PENDING_AUTO, BW_PENDING_RETRY_AFTER, BW_PENDING_PLAIN } pending_response;
     enum bw_on_error on_error[BW_FAULT_COUNT];
-    bool updates_all;       /* updates: changed | all */
+    bool updates_all; /* updates: changed | all */
     enum { BW_RESOURCES_ALL, BW_RESOURCES_PODS_ONLY, BW_RESOURCES_PODS_ENFORCE_WORKLOADS_WARN } resource_mode;
-    bool unsupported_deny;  /* onUnsupportedResource */
+    bool unsupported_deny; /* onUnsupportedResource */
     enum { BW_MIRROR_AUDIT, BW_MIRROR_DENY, BW_MIRROR_IGNORE } mirror_pods;
     bool allow_artifact_volumes; /* imageVolumes: deny | allowArtifacts */
     const struct bw_extra_resource *extra_resources;
@@ -75,7 +75,7 @@ struct bw_config {
     /* log */
     enum bw_log_level log_level;
 
-    const char *hash;      /* of the effective settings */
+    const char *hash; /* of the effective settings */
 };
 
 /* text NULL: all defaults. On failure every problem is in `problems` (path, line, column, suggestion). */
@@ -83,8 +83,8 @@ int bw_config_load(struct bw_config **out, struct bw_problems *problems, const c
                    struct bw_error *err) BW_MUST_CHECK;
 struct bw_config *bw_config_retain(struct bw_config *config);
 void bw_config_release(struct bw_config *config); /* NULL is fine */
-void bw_config_write_markdown(FILE *out); /* docs/configuration.md */
-void bw_config_write_example(FILE *out);  /* a complete config.yaml with every key, its default and its comment */
+void bw_config_write_markdown(FILE *out);         /* docs/configuration.md */
+void bw_config_write_example(FILE *out);        /* a complete config.yaml with every key, its default and its comment */
 const char *bw_fault_name(enum bw_fault fault); /* "imageNotFound" */
 
 #endif

@@ -25,9 +25,9 @@ struct bw_analyzer_options {
 
 /*
  * The platform image manifest `digest` of the reference's repository. Blocks (network and analysis). Details of content
- * faults: layer_corrupt, layer_format, layer_unsupported, tar_corrupt, tar_limit, diff_id_mismatch, config_layer_mismatch,
- * blob_digest_mismatch, blob_size_mismatch, decompression_bomb, image_too_large, too_many_layers, foreign_layer,
- * analyzer_crashed, analyzer_timeout.
+ * faults: layer_corrupt, layer_format, layer_unsupported, tar_corrupt, tar_limit, diff_id_mismatch,
+ * config_layer_mismatch, blob_digest_mismatch, blob_size_mismatch, decompression_bomb, image_too_large,
+ * too_many_layers, foreign_layer, analyzer_crashed, analyzer_timeout.
  */
 int bw_analyze(struct bw_report **out, struct bw_image_source *source, const struct bw_reference *reference,
                const struct bw_digest *digest, const struct bw_analyzer_options *options, struct bw_deadline deadline,

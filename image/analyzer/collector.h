@@ -12,17 +12,17 @@
  * merge, and inspects()/inspect() look at a content at once (layer threads, so no shared state but the options). After
  * the merge collect() runs once per image, on one thread, in the order of the array.
  */
-struct bw_pattern { /* one configured expression */
+struct bw_pattern {   /* one configured expression */
     const char *text; /* "NAME=REGEX" */
     const struct bw_regex *regex;
-    const char *literal; /* lower-case text that every match must contain, or NULL: no prefilter */
+    const char *literal;     /* lower-case text that every match must contain, or NULL: no prefilter */
     const char *alternative; /* a second literal of which one must occur, or NULL */
 };
 
 struct bw_collect_options {
     struct bw_needs needs;
     const struct bw_pattern *secret_patterns, *content_patterns; /* compiled from needs, same order */
-    uint64_t secret_max_bytes; /* larger files are not searched */
+    uint64_t secret_max_bytes;                                   /* larger files are not searched */
     uint64_t retrieved_max_bytes;
 };
 
@@ -51,6 +51,7 @@ struct bw_collector {
 extern const struct bw_collector *const bw_collectors[]; /* NULL-terminated; history and os_release come first */
 
 /* Adds a note for the collector that is running (layer.c fills in the index). */
-int bw_note_add(struct bw_note **notes, const void *bytes, size_t len, struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
+int bw_note_add(struct bw_note **notes, const void *bytes, size_t len, struct bw_arena *arena,
+                struct bw_error *err) BW_MUST_CHECK;
 
 #endif

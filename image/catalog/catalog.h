@@ -6,21 +6,21 @@
 #include "image/source.h"
 
 /*
- * "The reports of this image": from the first store that has them, else by one analysis for all who ask. Nobody waits in
- * here: an answer is ready, pending (a job number) or failed; whoever waits is told when the job is done and asks again.
- * Jobs: one per (credentials, reference) to resolve a tag and read the index, one per (digest, needs) to analyse. They run
- * on the catalog's own threads, bounded, with a bounded queue; one host gets at most half of the threads.
- * Safe to share between threads.
+ * "The reports of this image": from the first store that has them, else by one analysis for all who ask. Nobody waits
+ * in here: an answer is ready, pending (a job number) or failed; whoever waits is told when the job is done and asks
+ * again. Jobs: one per (credentials, reference) to resolve a tag and read the index, one per (digest, needs) to
+ * analyse. They run on the catalog's own threads, bounded, with a bounded queue; one host gets at most half of the
+ * threads. Safe to share between threads.
  */
 struct bw_catalog;
 
 struct bw_catalog_options {
-    unsigned analyses;       /* at a time; 0: max(2, cores) */
-    unsigned queue;          /* jobs that may wait; 0: 256 */
-    int64_t tag_ttl_ms;      /* tag -> digest is believed this long; 0: always ask */
-    int64_t tag_stale_ms;    /* and this long when the registry cannot be asked */
-    int64_t negative_ttl_ms; /* failures are repeated this long (content faults until the digest changes) */
-    int64_t auth_ttl_ms;     /* how long a shown right to use a private image lasts */
+    unsigned analyses;                   /* at a time; 0: max(2, cores) */
+    unsigned queue;                      /* jobs that may wait; 0: 256 */
+    int64_t tag_ttl_ms;                  /* tag -> digest is believed this long; 0: always ask */
+    int64_t tag_stale_ms;                /* and this long when the registry cannot be asked */
+    int64_t negative_ttl_ms;             /* failures are repeated this long (content faults until the digest changes) */
+    int64_t auth_ttl_ms;                 /* how long a shown right to use a private image lasts */
     struct bw_analyzer_options analyzer; /* without needs */
     /* Runs on a catalog thread when a job is over, whatever its outcome. */
     void (*done)(void *payload, uint64_t job);
@@ -54,9 +54,9 @@ struct bw_image_variant {
 
 struct bw_image_answer {
     enum bw_image_state state;
-    uint64_t job;     /* PENDING */
-    int estimate_s;   /* PENDING: rough rest of the work, at least 1 */
-    char progress[96]; /* PENDING: "layer 2 of 5, 48 of 120 MB", or "" */
+    uint64_t job;            /* PENDING */
+    int estimate_s;          /* PENDING: rough rest of the work, at least 1 */
+    char progress[96];       /* PENDING: "layer 2 of 5, 48 of 120 MB", or "" */
     struct bw_digest digest; /* READY: what the reference names now: manifest or index */
     bool tag_current; /* READY: the reference's tag leads to `digest` (it has no digest of its own, or they agree) */
     bool stale;       /* READY: the registry could not be asked; the last known digest is used */

@@ -22,8 +22,8 @@ struct bw_store {
 
 /* Least recently used go first once the reports hold more than max_bytes. */
 int bw_store_memory_create(struct bw_store **out, size_t max_bytes, struct bw_error *err) BW_MUST_CHECK;
-/* One SQLite file in folder (created), WAL; a corrupt file is set aside and begun anew, with `recovered` set. Oldest use
- * goes first once the file holds more than max_bytes. */
+/* One SQLite file in folder (created), WAL; a corrupt file is set aside and begun anew, with `recovered` set. Oldest
+ * use goes first once the file holds more than max_bytes. */
 int bw_store_sqlite_create(struct bw_store **out, const char *folder, uint64_t max_bytes, bool *recovered,
                            struct bw_error *err) BW_MUST_CHECK;
 

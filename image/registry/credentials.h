@@ -3,8 +3,9 @@
 
 #include "image/reference.h"
 
-/* Which user for which image, from dockerconfigjson texts (also the legacy dockercfg form), matched as the kubelet does:
- * host labels by glob, port equal, path a prefix, longest key first. Secrets are wiped when freed and never formatted. */
+/* Which user for which image, from dockerconfigjson texts (also the legacy dockercfg form), matched as the kubelet
+ * does: host labels by glob, port equal, path a prefix, longest key first. Secrets are wiped when freed and never
+ * formatted. */
 struct bw_credentials; /* an ordered list of entries of one or more texts; immutable after the last add */
 
 struct bw_credential {

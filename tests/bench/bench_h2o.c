@@ -17,8 +17,9 @@ static int answer(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
     static h2o_generator_t generator = {NULL, NULL};
-    static const char text[] = "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":"
-                               "\"00000000-0000-0000-0000-000000000000\",\"allowed\":true}}";
+    static const char text[] =
+        "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"response\":{\"uid\":"
+        "\"00000000-0000-0000-0000-000000000000\",\"allowed\":true}}";
     req->res.status = 200;
     req->res.reason = "OK";
     req->res.content_length = sizeof(text) - 1;

@@ -264,9 +264,27 @@ static int check_sorted_texts(const char *what, const char *const *texts, size_t
     return 0;
 }
 
+/* What the head was given without add(). */
+static int check_counts(const struct bw_record *record, const void *base, struct bw_error *err)
+{
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const struct bw_field *field = &record->fields[i];
+        const char *member = (const char *)base + field->offset;
+        if (field->kind == BW_FIELD_RECORD && check_counts(field->of, member, err))
+            return -1;
+        size_t count = field->max ? *(const size_t *)(const void *)((const char *)base + field->count_offset) : 0;
+        if (count > field->max)
+            return bw_error_detail(err, BW_ELIMIT, "report_limit", "%s: %zu of them, at most %zu are kept", field->name,
+                                   count, field->max);
+    }
+    return 0;
+}
+
 int bw_report_box_check(struct bw_report_box *box, struct bw_error *err)
 {
     struct bw_report *report = &box->report;
+    if (check_counts(&bw_report_record, report, err))
+        return -1;
     for (size_t i = 1; i < report->n_files; i++) {
         int order = strcmp(report->files[i - 1].path, report->files[i].path);
         if (order >= 0)

@@ -212,6 +212,9 @@ int bw_record_copy(void *to, const void *from, const struct bw_record *record, s
         const void *origin = (const char *)from + field->offset;
         size_t count = field->count_offset ? *(const size_t *)((const char *)from + field->count_offset) : 0;
         int result = 0;
+        if (field->max != 0 && count > field->max)
+            return bw_error_detail(err, BW_ELIMIT, "report_limit", "%s: %zu of them, at most %zu are kept", field->name,
+                                   count, field->max);
         switch (field->kind) {
         case BW_FIELD_TEXT:
         case BW_FIELD_NAME:

@@ -33,18 +33,28 @@ static bool nests_deeper(const char *text, size_t len, size_t max_depth)
     return false;
 }
 
-int bw_json_parse(json_t **out, const char *text, size_t len, size_t max_bytes, struct bw_error *err)
+static int parse(json_t **out, const char *text, size_t len, size_t max_bytes, size_t flags, struct bw_error *err)
 {
     if (len > max_bytes)
         return bw_error_set(err, BW_ELIMIT, "the JSON text has %zu bytes; at most %zu are read", len, max_bytes);
     if (nests_deeper(text, len, BW_MAX_JSON_DEPTH))
         return bw_error_set(err, BW_ELIMIT, "the JSON text nests deeper than %d levels", BW_MAX_JSON_DEPTH);
     json_error_t fault;
-    json_t *root = json_loadb(len ? text : "", len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &fault);
+    json_t *root = json_loadb(len ? text : "", len, JSON_ALLOW_NUL | JSON_DECODE_ANY | flags, &fault);
     if (!root)
         return bw_error_set(err, BW_EINPUT, "line %d column %d: %s", fault.line, fault.column, fault.text);
     *out = root;
     return 0;
+}
+
+int bw_json_parse(json_t **out, const char *text, size_t len, size_t max_bytes, struct bw_error *err)
+{
+    return parse(out, text, len, max_bytes, 0, err);
+}
+
+int bw_json_parse_unique(json_t **out, const char *text, size_t len, size_t max_bytes, struct bw_error *err)
+{
+    return parse(out, text, len, max_bytes, JSON_REJECT_DUPLICATES, err);
 }
 
 struct bw_json bw_json_root(json_t *root)

@@ -10,6 +10,9 @@
 /* jansson with bounds: size, nesting (base/limits.h), NUL allowed inside strings, last of duplicate keys wins.
  * Syntax errors carry line and column. Trees stay in the room and thread that parsed them. */
 int bw_json_parse(json_t **out, const char *text, size_t len, size_t max_bytes, struct bw_error *err) BW_MUST_CHECK;
+/* The same, but a key that occurs twice in an object is an error. */
+int bw_json_parse_unique(json_t **out, const char *text, size_t len, size_t max_bytes,
+                         struct bw_error *err) BW_MUST_CHECK;
 
 /* A node and the JSON Pointer that led to it, so that every message can say "/policies/2/rules/0/action". */
 struct bw_json {

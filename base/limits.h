@@ -20,6 +20,9 @@
 #define BW_MAX_REVIEW_BYTES      (24 * BW_MIB)  /* a pod full of '<' reaches 18 MB on UPDATE */
 #define BW_MAX_TOKEN_BYTES       (64 * BW_KIB)  /* registry tokens of Azure reach 10 KiB */
 
+/* metrics */
+#define BW_METRIC_SERIES_MAX 1000                 /* label values come from requests; a scrape stays below 1 MB */
+
 /* references */
 #define BW_MAX_REFERENCE_BYTES  4096 /* a pod may write anything; a valid one is below 512 */
 #define BW_MAX_REPOSITORY_BYTES 255  /* distribution specification */

@@ -163,7 +163,7 @@ char *bw_arena_vprintf(struct bw_arena *arena, const char *fmt, va_list args)
     return text;
 }
 
-int bw_arena_spent(struct bw_error *err)
+int(bw_arena_spent)(struct bw_error *err)
 {
     return bw_error_detail(err, BW_ELIMIT, "memory_budget", "the memory allowed for this piece of work is used up");
 }

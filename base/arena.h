@@ -24,10 +24,15 @@ void *bw_arena_array(struct bw_arena *arena, size_t count, size_t size) BW_MUST_
 char *bw_arena_strndup(struct bw_arena *arena, const char *text, size_t len) BW_MUST_CHECK;
 char *bw_arena_strdup(struct bw_arena *arena, const char *text) BW_MUST_CHECK;
 char *bw_arena_printf(struct bw_arena *arena, const char *fmt, ...) BW_PRINTF(2, 3) BW_MUST_CHECK;
-char *bw_arena_vprintf(struct bw_arena *arena, const char *fmt, va_list args) BW_MUST_CHECK;
+char *bw_arena_vprintf(struct bw_arena *arena, const char *fmt, va_list args) BW_PRINTF(2, 0) BW_MUST_CHECK;
 
 /* The error that every spent budget becomes. Returns -1. */
 int bw_arena_spent(struct bw_error *err);
+#define bw_arena_spent(err)                                                                                            \
+    __extension__({                                                                                                    \
+        (bw_arena_spent)(err);                                                                                         \
+        -1;                                                                                                            \
+    })
 
 /* Room for one more element of a growing array that lives in an arena: *array of *capacity elements of `size`
  * bytes, `count` of them used. Doubles. 0 or -1. */

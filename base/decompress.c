@@ -176,7 +176,7 @@ static int gzip_step(struct bw_decompress *stream, uint8_t **out, size_t *out_si
             stream->inside = true;
         }
         size_t in_before = *in_size, out_before = *out_size;
-        enum member member;
+        enum member member = MEMBER_GOES_ON;
         if (gzip_inflate(stream, out, out_size, in, in_size, &member, err))
             return -1;
         if (member == MEMBER_ENDED) {

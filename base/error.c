@@ -26,14 +26,14 @@ static void store(char *message, char *scratch)
     memcpy(message + cut, "...", 4);
 }
 
-static void format(char *scratch, const char *fmt, va_list args)
+static BW_PRINTF(2, 0) void format(char *scratch, const char *fmt, va_list args)
 {
     int n = vsnprintf(scratch, SCRATCH, fmt, args);
     if (n < 0)
         scratch[0] = '\0';
 }
 
-int bw_error_set(struct bw_error *err, enum bw_code code, const char *fmt, ...)
+int(bw_error_set)(struct bw_error *err, enum bw_code code, const char *fmt, ...)
 {
     if (!err)
         return -1;
@@ -49,7 +49,7 @@ int bw_error_set(struct bw_error *err, enum bw_code code, const char *fmt, ...)
     return -1;
 }
 
-int bw_error_detail(struct bw_error *err, enum bw_code code, const char *detail, const char *fmt, ...)
+int(bw_error_detail)(struct bw_error *err, enum bw_code code, const char *detail, const char *fmt, ...)
 {
     if (!err)
         return -1;
@@ -68,7 +68,7 @@ int bw_error_detail(struct bw_error *err, enum bw_code code, const char *detail,
     return -1;
 }
 
-int bw_error_wrap(struct bw_error *err, const char *fmt, ...)
+int(bw_error_wrap)(struct bw_error *err, const char *fmt, ...)
 {
     if (!err)
         return -1;

@@ -38,6 +38,23 @@ int bw_error_detail(struct bw_error *err, enum bw_code code, const char *detail,
 /* Put what the caller was doing in front of what went wrong below ("layer 3 of 7: ..."). Returns -1 always. */
 int bw_error_wrap(struct bw_error *err, const char *fmt, ...) BW_PRINTF(2, 3);
 
+/* Tells the compiler that the result is -1, so that it sees which outputs are set at -O2. */
+#define bw_error_set(...)                                                                                              \
+    __extension__({                                                                                                    \
+        (bw_error_set)(__VA_ARGS__);                                                                                   \
+        -1;                                                                                                            \
+    })
+#define bw_error_detail(...)                                                                                           \
+    __extension__({                                                                                                    \
+        (bw_error_detail)(__VA_ARGS__);                                                                                \
+        -1;                                                                                                            \
+    })
+#define bw_error_wrap(...)                                                                                             \
+    __extension__({                                                                                                    \
+        (bw_error_wrap)(__VA_ARGS__);                                                                                  \
+        -1;                                                                                                            \
+    })
+
 const char *bw_code_name(enum bw_code code); /* "input", "limit", "not-found", ... */
 
 #endif

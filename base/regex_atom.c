@@ -169,7 +169,7 @@ static int digits(struct bw_python_walk *walk, unsigned flags, const char *start
 {
     const char *digit = start + 1;
     size_t left = (size_t)(walk->end - digit), n = 1;
-    uint32_t c;
+    uint32_t c = 0;
     if (digit[0] == '0') {
         while (n < left && n < 3 && is_octal((unsigned char)digit[n]))
             n++;

@@ -48,6 +48,11 @@ enum bw_python_item { PY_ITEM_NONE, PY_ITEM_ANCHOR, PY_ITEM_REPEAT, PY_ITEM_OTHE
 
 /* Returns -1, with the place `at` as a character of the pattern. */
 int bw_python_fail(struct bw_python_walk *walk, const char *at, const char *fmt, ...) BW_PRINTF(3, 4);
+#define bw_python_fail(...)                                                                                            \
+    __extension__({                                                                                                    \
+        (bw_python_fail)(__VA_ARGS__);                                                                                 \
+        -1;                                                                                                            \
+    })
 uint32_t bw_python_peek(const struct bw_python_walk *walk, size_t *len_out); /* *len_out 0 at the end */
 
 /* regex_atom.c: one escape, one set, one literal character; *item_out tells whether it may be repeated. */

@@ -16,7 +16,7 @@ enum { MAX_DEPTH = 200 };
 static const uint64_t no_bound = UINT64_MAX;
 static const uint64_t max_repeat = UINT32_MAX; /* Python refuses this number and larger ones */
 
-int bw_python_fail(struct bw_python_walk *walk, const char *at, const char *fmt, ...)
+int(bw_python_fail)(struct bw_python_walk *walk, const char *at, const char *fmt, ...)
 {
     char text[160];
     va_list args;

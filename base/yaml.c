@@ -226,8 +226,8 @@ static int merge(struct builder *builder, json_t *into, json_t *from, yaml_mark_
 static int pair_build(struct builder *builder, json_t *mapping, json_t **merged, const yaml_event_t *key_event,
                       size_t *height, size_t depth)
 {
-    char *key;
-    size_t key_len;
+    char *key = NULL;
+    size_t key_len = 0;
     if (key_read(&key, &key_len, builder, key_event))
         return -1;
     yaml_event_t event;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define END_OF_YEAR_9999 253402300799 /* later times have no RFC 3339 text */
+
 struct list {
     void *elements;
     size_t count, capacity;
@@ -294,6 +296,12 @@ int bw_report_box_check(struct bw_report_box *box, struct bw_error *err)
     for (size_t i = 1; i < report->n_incomplete; i++)
         if (strcmp(report->incomplete[i - 1].kind, report->incomplete[i].kind) >= 0)
             return bw_error_set(err, BW_EINPUT, "incomplete: kind \"%s\" is not in order", report->incomplete[i].kind);
+    for (size_t i = 0; i < report->n_verifications; i++)
+        if (report->verifications[i].mode < -1 || report->verifications[i].mode > UINT32_MAX)
+            return bw_error_set(err, BW_EINPUT, "verifications[%zu]: %lld is no file mode", i,
+                                (long long)report->verifications[i].mode);
+    if (report->completed_s < -1 || report->completed_s > END_OF_YEAR_9999)
+        return bw_error_set(err, BW_EINPUT, "completed_s: %lld is no time", (long long)report->completed_s);
     const struct bw_needs *covers = &report->covers;
     if (check_sorted_texts("secret_patterns", covers->secret_patterns, covers->n_secret_patterns, err) ||
         check_sorted_texts("content_patterns", covers->content_patterns, covers->n_content_patterns, err) ||

@@ -18,10 +18,19 @@
 #define BW_MAX_MANIFEST_DEPTH    32             /* OCI documents nest below 10 */
 #define BW_MAX_YAML_NODES        2000000        /* aliases multiply: bounds the tree, not the text */
 #define BW_MAX_REVIEW_BYTES      (24 * BW_MIB)  /* a pod full of '<' reaches 18 MB on UPDATE */
+#define BW_MAX_REVIEW_VALUES     500000 /* jansson takes 200 bytes a value; objects that etcd stores stay below */
+#define BW_MAX_CAUSE_BYTES       1024   /* one text of a Status: 64 causes of three texts are answered */
+#define BW_MAX_POD_IMAGES        4096   /* in one object; its containers would not fit a node */
+#define BW_MAX_BODIES_IN_FLIGHT  (128 * BW_MIB) /* request bodies held at a time: five of the largest */
 #define BW_MAX_TOKEN_BYTES       (64 * BW_KIB)  /* registry tokens of Azure reach 10 KiB */
 
+/* HTTP */
+#define BW_MAX_HTTP_HEAD_BYTES (64 * BW_KIB) /* all headers of one answer */
+#define BW_HTTP_BUFFER_BYTES   (1 * BW_MIB)  /* of a body, between libcurl and its reader */
+#define BW_MAX_TRUST_BYTES     (4 * BW_MIB)  /* the system's CAs are 250 KiB */
+
 /* metrics */
-#define BW_METRIC_SERIES_MAX 1000                 /* label values come from requests; a scrape stays below 1 MB */
+#define BW_METRIC_SERIES_MAX 1000 /* label values come from requests; a scrape stays below 1 MB */
 
 /* references */
 #define BW_MAX_REFERENCE_BYTES  4096 /* a pod may write anything; a valid one is below 512 */

@@ -18,11 +18,17 @@ struct bw_admission_request {
     struct bw_json object, old_object; /* node NULL when null or absent */
 };
 
+struct bw_review_head { /* what every answer has to repeat */
+    const char *api_version, *uid;
+};
+
 /* Fails with BW_EINPUT (not JSON, not an AdmissionReview, no request, uid not a string, operation unknown) or
- * BW_ELIMIT. Once the uid is known it is in *uid_out (arena) even on failure: such a failure is answered inside a
- * review. */
-int bw_admission_review_decode(struct bw_admission_request *out, const char **uid_out, const char *body, size_t len,
-                               struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
+ * BW_ELIMIT. Once the uid is known *head is set (texts in the arena), even on failure: such a failure is answered
+ * inside a review. Until then head->uid is NULL. */
+int bw_admission_review_decode(struct bw_admission_request *out, struct bw_review_head *head, const char *body,
+                               size_t len, struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
+/* "admission.k8s.io/v1", "admission.k8s.io/v1beta1" */
+bool bw_admission_version_known(const char *api_version);
 void bw_admission_request_clear(struct bw_admission_request *request);
 
 struct bw_status_cause {

@@ -28,6 +28,29 @@ struct bw_pod_images {
     const char *node_os, *node_architecture; /* from nodeSelector or a single required affinity value, or NULL */
 };
 
+struct bw_workload { /* a row of the table of workload kinds */
+    const char *group, *resource, *subresource;
+    const char *path; /* of the pod spec: "spec.template.spec" */
+    bool template;
+};
+
+/* The row of a built-in kind, or NULL. */
+const struct bw_workload *bw_workload_find(const char *group, const char *resource, const char *subresource);
+/* Subresources that carry no image of their own: status, scale, exec, ... */
+bool bw_subresource_imageless(const char *subresource);
+/* One list of a pod spec: "containers", "initContainers", ...; in the order in which images are reported. */
+struct bw_image_list {
+    const char *key;
+    enum bw_image_kind kind;
+};
+enum { BW_IMAGE_LISTS = 4 };
+extern const struct bw_image_list bw_image_lists[BW_IMAGE_LISTS];
+/* "spec.containers[0].image", "spec.volumes[2].image.reference"; NULL when the arena is spent. */
+const char *bw_image_field(const char *path, const struct bw_image_list *list, size_t index,
+                           struct bw_arena *arena) BW_MUST_CHECK;
+/* A path of extraResources[].imagePaths: names joined by dots, each with "[*]" when it is a list. */
+bool bw_image_path_valid(const char *path);
+
 /* -1 with BW_EINPUT when the object does not decode as its kind (a list that is no array, an image that is no string):
  * to be denied with code 400. `object` is the request's object or oldObject. */
 int bw_pod_images(struct bw_pod_images *out, const struct bw_admission_request *request, struct bw_json object,

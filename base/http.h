@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 /*
- * The only room's file that includes libcurl. A response is read by its caller: it owns one easy handle in a private
- * multi handle, driven inside the read. Redirects are never followed here (the caller decides what to send where).
+ * The only room that includes libcurl. A response is read by its caller: it owns one easy handle in a private multi
+ * handle, driven inside the read. Redirects are never followed here (the caller decides what to send where).
  * TLS is verified against the system's CAs plus ca_file; TLS >= 1.2. Proxies come from the environment
  * (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
  */
@@ -24,12 +24,12 @@ struct bw_http_client_options {
     const char *const *allow_addresses;
     size_t n_allow_addresses;
     int connect_timeout_ms;    /* 0: 5 s */
-    int low_speed_bytes_per_s; /* 0: 64 KiB/s, averaged over low_speed_s (0: 60 s), then the transfer is given up */
+    int low_speed_bytes_per_s; /* 0: 64 KiB/s for low_speed_s (0: 60 s), then the transfer is given up; -1: never */
     int low_speed_s;
 };
 
 struct bw_http_request {
-    const char *method; /* GET, HEAD, POST */
+    const char *method; /* GET, HEAD, POST, ... */
     const char *url;
     const char *body; /* NULL: none */
     size_t body_len;
@@ -60,6 +60,19 @@ ssize_t bw_http_read(struct bw_http_response *response, void *into, size_t size,
 int bw_http_read_all(char **out, size_t *len_out, struct bw_http_response *response, struct bw_arena *arena,
                      struct bw_error *err) BW_MUST_CHECK;
 void bw_http_close(struct bw_http_response *response); /* at any point; NULL is fine */
+
+/* Where a URL leads, for deciding what may be sent there. */
+struct bw_http_url {
+    char scheme[8]; /* "http" or "https" */
+    char host[256]; /* lower case; IPv6 in brackets */
+    unsigned port;
+};
+
+/* Absolute http(s) URLs without user information. The error does not hold the query. */
+int bw_http_url_parse(struct bw_http_url *out, const char *url, struct bw_error *err) BW_MUST_CHECK;
+/* The URL that a Location header means when it came from `base` (RFC 3986 section 5); in the arena. */
+int bw_http_url_join(const char **out, const char *base, const char *location, struct bw_arena *arena,
+                     struct bw_error *err) BW_MUST_CHECK;
 
 /* Whether the guard lets this address through ("10.0.0.1", "::1"); for tests and for literal addresses behind a proxy.
  */

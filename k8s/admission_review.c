@@ -310,10 +310,10 @@ static bool is_repeated(const char *line, const char *const *lines, size_t n_lin
 static int put_warnings(struct bw_buf *out, const struct bw_admission_response *response, struct bw_arena *arena)
 {
     static const size_t closing = 40; /* "breakwater: 12345 more warnings" */
-    const char *lines[BW_MAX_WARNINGS];
+    const char *lines[BW_MAX_ADMISSION_WARNINGS];
     size_t n_lines = 0, bytes = 0, left_out = 0;
     for (size_t i = 0; i < response->n_warnings; i++) {
-        bool last_place = n_lines + 1 == BW_MAX_WARNINGS && i + 1 < response->n_warnings;
+        bool last_place = n_lines + 1 == BW_MAX_ADMISSION_WARNINGS && i + 1 < response->n_warnings;
         if (left_out || last_place) {
             left_out++;
             continue;
@@ -324,7 +324,7 @@ static int put_warnings(struct bw_buf *out, const struct bw_admission_response *
         if (is_repeated(line, lines, n_lines))
             continue;
         size_t len = strlen(line);
-        if (bytes + len > BW_MAX_WARNING_BYTES - closing) {
+        if (bytes + len > BW_MAX_ADMISSION_WARNING_BYTES - closing) {
             left_out++;
             continue;
         }

@@ -54,7 +54,12 @@ struct bw_admission_response {
     size_t n_annotations;
 };
 
-enum { BW_MAX_DENY_MESSAGE = 2048, BW_MAX_CAUSES = 64, BW_MAX_WARNINGS = 20, BW_MAX_WARNING_BYTES = 2048 };
+enum {
+    BW_MAX_DENY_MESSAGE = 2048,
+    BW_MAX_CAUSES = 64,
+    BW_MAX_ADMISSION_WARNINGS = 20,
+    BW_MAX_ADMISSION_WARNING_BYTES = 2048
+};
 
 /* NUL-terminated in the arena. Control characters but LF are replaced in every text. */
 int bw_admission_review_encode(const char **out, size_t *len_out, const struct bw_admission_response *response,

@@ -296,10 +296,10 @@ static void warnings_keep_to_the_limits(void **state)
         response.n_warnings = BW_LENGTH(many);
         root = answer(&response);
         list = json_object_get(json_object_get(root, "response"), "warnings");
-        assert_true(json_array_size(list) <= BW_MAX_WARNINGS);
+        assert_true(json_array_size(list) <= BW_MAX_ADMISSION_WARNINGS);
         for (size_t i = 0; i < json_array_size(list); i++)
             total += json_string_length(json_array_get(list, i));
-        assert_true(total <= BW_MAX_WARNING_BYTES);
+        assert_true(total <= BW_MAX_ADMISSION_WARNING_BYTES);
         char last[64];
         snprintf(last, sizeof(last), "breakwater: %zu more warnings", BW_LENGTH(many) - (json_array_size(list) - 1));
         assert_string_equal(json_string_value(json_array_get(list, json_array_size(list) - 1)), last);

@@ -125,3 +125,13 @@ registry_push() {
 registry_requests() {
     grep -cE '"(GET|HEAD) /v2/[^ ]+/(manifests|blobs)/[^ ]+ HTTP' "$1/log" || true
 }
+
+# fault_start DIR LAYOUT: tests/integration/fault_registry.py, plain HTTP; registry_host DIR names it as well.
+fault_start() {
+    mkdir -p "$1"
+    rm -f "$1/port"
+    setsid python3 "$BW_ROOT/tests/integration/fault_registry.py" --layout "$2" --state "$1" >"$1/log" 2>&1 </dev/null &
+    echo $! >"$1/pid"
+    on_exit stop_pid_file "$1/pid"
+    wait_for 10 test -s "$1/port" || die "the scripted registry did not start: $(tail -n 1 "$1/log")"
+}

@@ -11,6 +11,10 @@
  * again. Jobs: one per (credentials, reference) to resolve a tag and read the index, one per (digest, needs) to
  * analyse. They run on the catalog's own threads, bounded, with a bounded queue; one host gets at most half of the
  * threads. Safe to share between threads.
+ *
+ * Reports are shared by digest, but an answer is given only to an identity that the registry lately showed the digest
+ * in the repository named (known.h). In an outage what was shown within tag_stale_ms still counts, and the answer says
+ * so.
  */
 struct bw_catalog;
 
@@ -21,16 +25,21 @@ struct bw_catalog_options {
     int64_t tag_stale_ms;                /* and this long when the registry cannot be asked */
     int64_t negative_ttl_ms;             /* failures are repeated this long (content faults until the digest changes) */
     int64_t auth_ttl_ms;                 /* how long a shown right to use a private image lasts */
-    struct bw_analyzer_options analyzer; /* without needs */
+    struct bw_analyzer_options analyzer; /* without needs and progress */
+    /* What analyses: NULL is bw_analyze. */
+    int (*analyze)(struct bw_report **out, struct bw_image_source *source, const struct bw_reference *reference,
+                   const struct bw_digest *digest, const struct bw_analyzer_options *options,
+                   struct bw_deadline deadline, struct bw_error *err);
     /* Runs on a catalog thread when a job is over, whatever its outcome. */
     void (*done)(void *payload, uint64_t job);
     void *payload;
 };
 
-/* The stores are asked in order and owned by the catalog from then on. */
+/* The stores are asked in order, the quick ones first, and owned by the catalog from then on (not on failure). */
 int bw_catalog_create(struct bw_catalog **out, struct bw_store **stores, size_t n_stores,
                       const struct bw_catalog_options *options, struct bw_error *err) BW_MUST_CHECK;
-void bw_catalog_destroy(struct bw_catalog *catalog); /* stops the jobs, joins the threads */
+/* Drops the jobs that wait, lets those that run come to their end, joins the threads; `done` is not called any more. */
+void bw_catalog_destroy(struct bw_catalog *catalog); /* NULL is fine */
 
 /* Replaced as a whole when bundles or configuration change; reports that do not cover it are made again on demand. */
 int bw_catalog_set_needs(struct bw_catalog *catalog, const struct bw_needs *needs, struct bw_error *err) BW_MUST_CHECK;
@@ -41,7 +50,10 @@ struct bw_image_question {
     const struct bw_platform *platforms; /* none: every runnable manifest of an index */
     size_t n_platforms;
     bool allow_blocking_stores; /* false on an event loop: slow stores are asked by a job instead */
-    bool allow_analysis;        /* false: an image not known is BW_ENOTFOUND "not_analyzed" */
+    bool allow_analysis;        /* false: an image not in the stores that may be asked is BW_ENOTFOUND "not_analyzed" */
+    /* When what asks began (bw_monotonic_ms): what jobs learned after it counts for it, however short the lifetimes, so
+     * that who waits for a job finds its result. 0: what is younger than a second. */
+    int64_t since_ms;
 };
 
 enum bw_image_state { BW_IMAGE_READY, BW_IMAGE_PENDING, BW_IMAGE_FAILED };

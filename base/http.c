@@ -47,6 +47,9 @@ struct bw_http_response {
 
 static int bad_url(struct bw_error *err, const char *url, const char *why)
 {
+    if (strchr(url, '@') != NULL) {
+        return bw_error_detail(err, BW_EINPUT, "invalid_url", "a URL with a user name in it is not used");
+    }
     return bw_error_detail(err, BW_EINPUT, "invalid_url", "\"%.*s\": %s", (int)strcspn(url, "?#"), url, why);
 }
 
@@ -494,6 +497,23 @@ const char *bw_http_header(const struct bw_http_response *response, const char *
         at = value + strlen(value) + 1;
     }
     return NULL;
+}
+
+int64_t bw_http_retry_after_s(const struct bw_http_response *response)
+{
+    const char *text = bw_http_header(response, "Retry-After", 0), *date = bw_http_header(response, "Date", 0);
+    uint64_t seconds = 0;
+    if (text == NULL) {
+        return -1;
+    }
+    if (bw_str_uint(&seconds, bw_str_from(text), 10, INT32_MAX) == 0) {
+        return (int64_t)seconds;
+    }
+    time_t until = curl_getdate(text, NULL), now = date == NULL ? -1 : curl_getdate(date, NULL);
+    if (until == -1 || now == -1) {
+        return -1;
+    }
+    return until > now ? (int64_t)(until - now) : 0;
 }
 
 ssize_t bw_http_read(struct bw_http_response *response, void *into, size_t size, struct bw_error *err)

@@ -54,6 +54,8 @@ int bw_http_send(struct bw_http_response **out, struct bw_http_client *client, c
 long bw_http_status(const struct bw_http_response *response);
 /* The n-th value of a header (case-insensitive), or NULL; lives as long as the response. */
 const char *bw_http_header(const struct bw_http_response *response, const char *name, size_t n);
+/* Seconds that the Retry-After header asks to wait (a date is read against the answer's own Date); -1: it does not. */
+int64_t bw_http_retry_after_s(const struct bw_http_response *response);
 /* Bytes read, 0 at the end, -1. A body shorter than its Content-Length is BW_EUNAVAILABLE "short_body". */
 ssize_t bw_http_read(struct bw_http_response *response, void *into, size_t size, struct bw_error *err) BW_MUST_CHECK;
 /* The rest of the body, NUL after it, in the arena. */

@@ -23,6 +23,7 @@
 #define BW_MAX_POD_IMAGES        4096   /* in one object; its containers would not fit a node */
 #define BW_MAX_BODIES_IN_FLIGHT  (128 * BW_MIB) /* request bodies held at a time: five of the largest */
 #define BW_MAX_TOKEN_BYTES       (64 * BW_KIB)  /* registry tokens of Azure reach 10 KiB */
+#define BW_MAX_CREDENTIALS       1000           /* entries of one image pull secret */
 
 /* HTTP */
 #define BW_MAX_HTTP_HEAD_BYTES (64 * BW_KIB) /* all headers of one answer */
@@ -38,6 +39,8 @@
 #define BW_MAX_TAG_BYTES        128  /* distribution specification */
 
 /* images */
+#define BW_MAX_VARIANTS           64            /* images of one index for one question; published ones have 20 */
+#define BW_MAX_INNER_INDEXES      8             /* indexes within an index, on each of two levels */
 #define BW_MAX_LAYERS             512           /* runtimes stop at 127 of overlayfs; room for odd builders */
 #define BW_MAX_LAYER_BYTES        (4 * BW_GIB)  /* compressed */
 #define BW_MAX_IMAGE_BYTES        (10 * BW_GIB) /* compressed, refused before the download */
@@ -66,10 +69,15 @@
 
 /* regular expressions: a pattern that needs more is an error of its rule, never a hang */
 #define BW_REGEX_MATCH_LIMIT 1000000
-#define BW_REGEX_DEPTH_LIMIT 1000
+#define BW_REGEX_DEPTH_LIMIT 100000               /* without JIT only; one repeat of a group nests one deeper */
 #define BW_REGEX_HEAP_KIB    (16 * 1024)
+#define BW_REGEX_CPU_MS 1000                      /* of one match in a longer text, where one step may be long too */
 #define BW_MAX_REGEX_BYTES   (32 * BW_KIB)
 #define BW_MAX_LINE_BYTES    (1 * BW_MIB) /* a longer line is searched this far */
+
+/* bundles */
+#define BW_MAX_PROBLEMS 1000                      /* faults listed one by one; nobody reads more */
+#define BW_MAX_WARNINGS 200                       /* remarks listed one by one */
 
 /* arenas */
 #define BW_ARENA_ADMISSION  (64 * BW_MIB)  /* decoded object, images, findings of one request */

@@ -23,6 +23,8 @@ struct bw_credentials *bw_credentials_copy(const struct bw_credentials *credenti
 /* All candidates for an image, in the order in which they are to be tried; pointers into the credentials. */
 size_t bw_credentials_find(const struct bw_credential **out, size_t max, const struct bw_credentials *credentials,
                            const struct bw_reference *reference);
+/* A hash that tells two credentials apart, whatever their keys; out holds 65 bytes. */
+void bw_credential_identity(char *out, const struct bw_credential *credential);
 /* A hash that tells two sets apart; "" for an empty set. out holds 65 bytes. */
 void bw_credentials_identity(char *out, const struct bw_credentials *credentials);
 

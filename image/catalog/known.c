@@ -173,8 +173,8 @@ enum bw_known_state bw_known_right(struct bw_known *known, const struct bw_known
                                    struct bw_known_clock clock, struct bw_error *err)
 {
     struct bw_digest same;
-    if (tag == BW_KNOWN_FRESH && bw_digest_equal(tagged, digest)) {
-        return BW_KNOWN_FRESH;
+    if ((tag == BW_KNOWN_FRESH || tag == BW_KNOWN_STALE || tag == BW_KNOWN_RETRY) && bw_digest_equal(tagged, digest)) {
+        return tag;
     }
     return judge(&same, known, keys->digest, keys, known->times.auth_ttl_ms, clock, err);
 }

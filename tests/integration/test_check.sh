@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# breakwater check, explain, certs, version and --help: what an author of bundles and an operator type.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/integration/rig.sh
+. tests/integration/rig.sh
+
+for file in tests/data/bundles/*.json docs/examples/*.json; do
+    check "${file##*/} has no fault" says 0 '0 errors' bw check "$file"
+done
+cat >"$BW_TMP/ten.json" <<'J'
+{"id": "ten", "version": "1_0", "policies": [{"id": "p", "version": "1_0", "rules": [
+ {"id": "1", "gate": "dockerfil", "trigger": "exposed_ports", "action": "STOP", "params": []},
+ {"id": "2", "gate": "dockerfile", "trigger": "exposed_port", "action": "STOP", "params": []},
+ {"id": "3", "gate": "dockerfile", "trigger": "exposed_ports", "action": "STOP",
+  "params": [{"name": "ports", "value": "22,x"}, {"name": "type", "value": "blacklist"}]},
+ {"id": "4", "gate": "dockerfile", "trigger": "exposed_ports", "action": "STOP",
+  "params": [{"name": "ports", "value": "22"}, {"name": "type", "value": "forbidden"}]},
+ {"id": "5", "gate": "dockerfile", "trigger": "exposed_ports", "action": "STOP", "params": [{"name": "type", "value": "blacklist"}]},
+ {"id": "6", "gate": "files", "trigger": "name_match", "action": "STOP", "params": [{"name": "regex", "value": "(unclosed"}]},
+ {"id": "7", "gate": "files", "trigger": "suid_or_guid_set", "action": "STOP", "params": [{"name": "what", "value": "x"}]},
+ {"id": "8", "gate": "metadata", "trigger": "attribute", "action": "STOP",
+  "params": [{"name": "attribute", "value": "size"}, {"name": "check", "value": ">"}, {"name": "value", "value": "big"}]},
+ {"id": "9", "gate": "always", "trigger": "always", "action": "HALT", "params": []}]}],
+ "mappings": [{"id": "m", "name": "m", "registry": "*", "repository": "*", "image": {"type": "tag", "value": "*"},
+  "policy_ids": ["q"], "whitelist_ids": []}], "whitelists": []}
+J
+ten_faults() {
+    local path
+    bw check "$BW_TMP/ten.json" >"$BW_TMP/ten.out" && return 1
+    cat "$BW_TMP/ten.out"
+    for path in rules/0/gate rules/1/trigger rules/2/params/0 rules/3/params/1 rules/4 rules/5/params/0 rules/6/params/0 \
+        rules/7/params/2 rules/8/action mappings/0/policy_ids/0; do
+        grep -qE "ten.json:[0-9]+:[0-9]+: error: .*/$path" "$BW_TMP/ten.out" || { echo "missing: $path" && return 1; }
+    done
+}
+check "ten faults at once, each with file, line and path" ten_faults
+check "the nearest word is suggested" grep -q 'dockerfile' "$BW_TMP/ten.out"
+python3 - "$BW_TMP/large.json" <<'PY'
+import json, sys
+bundle = json.load(open("docs/examples/demo-bundle.json"))
+bundle["whitelists"][0]["items"] = [{"id": f"i{n}", "gate": "files", "trigger_id": f"{n:032x}"} for n in range(250000)]
+json.dump(bundle, open(sys.argv[1], "w"))
+PY
+check "a bundle of 20 MB is refused with its size" says '1|2' 'bytes|large|MiB' bw check "$BW_TMP/large.json"
+python3 - "$BW_TMP/ten-megabytes.json" <<'PY'
+import json, sys
+bundle = json.load(open("docs/examples/demo-bundle.json"))
+bundle["whitelists"][0]["items"] = [{"id": f"i{n}", "gate": "files", "trigger_id": f"{n:032x}"} for n in range(120000)]
+json.dump(bundle, open(sys.argv[1], "w"))
+PY
+check "a bundle of 10 MB loads" says 0 '0 errors' bw check "$BW_TMP/ten-megabytes.json"
+check "not a bundle" says '1|2' . bw check README.md
+check "a file that is not there" says 2 'nowhere' bw check "$BW_TMP/nowhere.json"
+
+layout=$(tests/images/make)
+python3 - "$BW_TMP/for-ever.json" <<'PY'
+import json, sys
+bundle = json.load(open("docs/examples/demo-bundle.json"))
+bundle["policies"][0]["rules"] = [{"id": "slow", "gate": "files", "trigger": "name_match", "action": "STOP",
+                                   "params": [{"name": "regex", "value": "(/?[a-z0-9./_-]*)*(/?[a-z0-9./_-]*)*$^X"}]}]
+json.dump(bundle, open(sys.argv[1], "w"))
+PY
+check "a pattern that backtracks for ever is an error of its rule, in time" says '1|2' 'slow' \
+    bw evaluate --bundle "$BW_TMP/for-ever.json" --platform linux/amd64 "oci:$layout:debian-12"
+
+for command in serve evaluate analyze check explain certs version; do
+    check "$command --help" says 0 "breakwater $command" bw "$command" --help
+done
+check "--help lists the commands" says 0 'evaluate' bw --help
+check "an unknown command, with the nearest" says 2 'evaluate' bw evaluat
+check "an unknown option, with the nearest" says 2 'bundle' bw evaluate --bundel x y
+check "explain lists the gates" says 0 'dockerfile' bw explain
+check "explain a trigger" says 0 'ports' bw explain dockerfile exposed_ports
+check "explain a gate that is not there" says 2 'dockerfile' bw explain dockerfil
+check "version" says 0 '[0-9]+\.[0-9]+' bw version
+check "analyze: a summary" says 0 'debian' bw analyze --platform linux/amd64 "oci:$layout:debian-12"
+round_trip() { # an analysis that was written can be evaluated, with the same verdict
+    bw analyze --platform linux/amd64 --output json "oci:$layout:shop-1.4" >"$BW_TMP/analysis.json" &&
+        says 1 'effective_user' bw evaluate --bundle docs/examples/demo-bundle.json --analysis "$BW_TMP/analysis.json"
+}
+check "analyze --output json feeds evaluate --analysis" round_trip
+check "certs makes a CA and a certificate" bash -c "'$BW_PROGRAM' certs --out '$BW_TMP/c' --dns a.test --ip 127.0.0.1 &&
+    openssl verify -CAfile '$BW_TMP/c/ca.crt' -verify_hostname a.test '$BW_TMP/c/tls.crt' && [ \$(stat -c %a '$BW_TMP/c/tls.key') = 600 ]"
+check "certs does not overwrite" says 2 'already' bw certs --out "$BW_TMP/c" --dns a.test
+done_testing

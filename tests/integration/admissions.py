@@ -195,7 +195,7 @@ def by_kubectl(options, case):
     images = full(images, options.registry)
     command, stdin = ["apply", "-f", "-"], json.dumps(manifest(case, options.registry))
     if "ephemeral" in images:
-        command, stdin = ["debug", "shop-new", "--image=" + images["ephemeral"], "--container=debug"], ""
+        command, stdin = ["debug", "shop-new", "--profile=general", "--container=debug", "--image=" + images["ephemeral"]], ""
     began = time.monotonic()
     done = subprocess.run([options.kubectl, *command], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True)

@@ -4,6 +4,7 @@
  */
 #include "image/analyzer/analyzer.h"
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "image/analyzer/collectors/secrets.h"
 #include "image/analyzer/layer.h"
@@ -362,6 +363,7 @@ static void warm_up(void)
     for (size_t i = 0; i < BW_LENGTH(kinds); i++) {
         bw_hash_hex(hex, kinds[i], "", 0);
     }
+    json_object_seed(0);
     (void)mallopt(M_ARENA_MAX, 4);
 }
 

@@ -62,8 +62,8 @@ static enum repeat braces(struct parser *parser)
 {
     const char *c = parser->at + 1;
     bool zero = true;
-    while (*c >= '0' && *c <= '9')
-        zero = zero && *c++ == '0';
+    for (; *c >= '0' && *c <= '9'; c++)
+        zero = zero && *c == '0';
     if (*c == ',') {
         c++;
         while (*c >= '0' && *c <= '9')

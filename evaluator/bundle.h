@@ -22,6 +22,7 @@ struct bw_problem {
     const char *message;    /* says what was found and what is expected */
     const char *suggestion; /* the nearest known word, or NULL */
     const char *param, *gate, *trigger, *rule_id, *type, *id, *action; /* what the kind speaks of; NULL when not */
+    unsigned row; /* of docs/anchore-differences.md, where Anchore Engine would not have refused at load; else 0 */
 };
 
 struct bw_problems {
@@ -36,6 +37,7 @@ void bw_problems_clear(struct bw_problems *problems);
 
 struct bw_bundle_options {
     const char *name;      /* file or ConfigMap key: becomes the id of a document without one, and goes into messages */
+    int64_t now_s;         /* for remarks on expired whitelist items; 0: none are made */
     bool default_patterns; /* the configured secret patterns are Anchore's default five (for "can never match" warnings)
                             */
 };
@@ -51,6 +53,8 @@ const char *bw_bundle_id(const struct bw_bundle *bundle);
 const char *bw_bundle_name(const struct bw_bundle *bundle);
 const char *bw_bundle_hash(const struct bw_bundle *bundle); /* sha256 of the text, hex */
 const struct bw_needs *bw_bundle_needs(const struct bw_bundle *bundle);
+/* Rows of docs/anchore-differences.md that loading applied: bit n is row n. Two words. */
+const uint64_t *bw_bundle_deviations(const struct bw_bundle *bundle);
 
 /* Every good bundle by id, and the default one: counted, immutable, replaced whole in a slot. */
 struct bw_bundle_set;

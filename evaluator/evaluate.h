@@ -50,10 +50,19 @@ struct bw_finding {
     bool whitelisted;
 };
 
+struct bw_rule_result {
+    unsigned rule; /* index into the policy's rules */
+    enum bw_rule_outcome outcome;
+    uint64_t deviations[2]; /* bit n: row n of docs/anchore-differences.md was applied by this rule */
+};
+
 struct bw_policy_result {
+    unsigned policy; /* index into the bundle's policies */
     const char *policy_id;
     enum bw_action action;
     size_t first_finding, n_findings;
+    const struct bw_rule_result *rules; /* in the order they were run */
+    size_t n_rules;
 };
 
 struct bw_decision {
@@ -66,8 +75,10 @@ struct bw_decision {
     size_t n_policies;
     const struct bw_finding *findings; /* in the engine's order */
     size_t n_findings;
-    uint64_t deviations[2]; /* bit n: row n of docs/anchore-differences.md was applied */
-    int64_t valid_until_s;  /* the next instant at which time alone would change it; INT64_MAX */
+    uint64_t
+        deviations[2]; /* bit n: row n of docs/anchore-differences.md was applied, here or while the bundle loaded */
+    uint64_t selection_deviations[2]; /* those of mappings and image lists alone */
+    int64_t valid_until_s;            /* the next instant at which time alone would change it; INT64_MAX */
 };
 
 enum bw_no_mapping { BW_NO_MAPPING_WARN, BW_NO_MAPPING_DENY, BW_NO_MAPPING_ALLOW };

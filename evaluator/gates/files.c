@@ -1,0 +1,222 @@
+/* Gate `files`: paths, modes and digests of everything in the image's file system, and what content search found. */
+#include "evaluator/gate.h"
+
+#include <string.h>
+
+/* ---- content_regex_match ---- */
+enum { REGEX_NAME };
+static const struct bw_param content_params[] = {
+    [REGEX_NAME] = {.name = "regex_name",
+                    .kind = BW_PARAM_STRING,
+                    .example = "passwords",
+                    .doc = "Name of a configured content pattern, or the pattern itself; all of them when absent."},
+};
+
+static int content_regex_match(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
+{
+    const char *name = values[REGEX_NAME].present ? values[REGEX_NAME].text : "";
+    for (size_t i = 0; i < scope->report->n_contents; i++) {
+        const struct bw_pattern_hit *hit = &scope->report->contents[i];
+        const char *equals = strchr(hit->pattern, '=');
+        struct bw_str hit_name = {hit->pattern, equals == NULL ? 0 : (size_t)(equals - hit->pattern)};
+        const char *regex = equals == NULL ? hit->pattern : equals + 1;
+        bool selected = name[0] == '\0' || (equals != NULL && bw_str_is(hit_name, name)) || strcmp(regex, name) == 0;
+        if (selected && bw_fire(scope, BW_ID_FILES_CONTENT, "file {0} holds a line that matches \"{1}\"", err,
+                                hit->path, hit->pattern) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- name_match ---- */
+enum { NAME_REGEX };
+static const struct bw_param name_params[] = {
+    [NAME_REGEX] = {.name = "regex",
+                    .kind = BW_PARAM_REGEX,
+                    .required = true,
+                    .example = ".*\\.pem",
+                    .doc = "Regular expression for whole paths, matched at their start."},
+};
+
+static int name_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
+{
+    return bw_loader_regex(loader, &values[NAME_REGEX], NAME_REGEX, err);
+}
+
+static int name_match(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
+{
+    for (size_t i = 0; i < scope->report->n_files; i++) {
+        const char *path = scope->report->files[i].path;
+        int matched = bw_regex_match(values[NAME_REGEX].pattern, path, strlen(path), err);
+        if (matched < 0 || (matched == 1 && bw_fire(scope, BW_ID_FILES_NAME, "the image has {0}, which matches \"{1}\"",
+                                                    err, path, values[NAME_REGEX].text) != 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- attribute_match ---- */
+static const char *const algorithms[] = {"sha256", NULL};
+static const char *const comparisons[] = {"equals", "not_equals", NULL};
+enum { EQUALS, NOT_EQUALS };
+enum { FILENAME, ALGORITHM, CHECKSUM, CHECKSUM_MATCH, MODE, MODE_OP, SKIP_MISSING };
+static const struct bw_param attribute_params[] = {
+    [FILENAME] = {.name = "filename",
+                  .kind = BW_PARAM_STRING,
+                  .required = true,
+                  .example = "/etc/passwd",
+                  .doc = "Path of one file."},
+    [ALGORITHM] = {.name = "checksum_algorithm",
+                   .kind = BW_PARAM_ENUM,
+                   .choices = algorithms,
+                   .default_text = "sha256",
+                   .example = "sha256",
+                   .doc = "Digest that checksum is written in."},
+    [CHECKSUM] = {.name = "checksum",
+                  .kind = BW_PARAM_STRING,
+                  .example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                  .doc = "Digest to compare with, lower-case hex."},
+    [CHECKSUM_MATCH] = {.name = "checksum_match",
+                        .kind = BW_PARAM_ENUM,
+                        .choices = comparisons,
+                        .default_text = "equals",
+                        .example = "not_equals",
+                        .doc = "Whether an equal or a different digest fires."},
+    [MODE] = {.name = "mode",
+              .kind = BW_PARAM_OCTAL,
+              .example = "0644",
+              .doc = "Permission bits with setuid, setgid and sticky, octal."},
+    [MODE_OP] = {.name = "mode_op",
+                 .kind = BW_PARAM_ENUM,
+                 .choices = comparisons,
+                 .default_text = "equals",
+                 .example = "not_equals",
+                 .doc = "Whether equal or different bits fire."},
+    [SKIP_MISSING] = {.name = "skip_missing",
+                      .kind = BW_PARAM_BOOL,
+                      .default_text = "true",
+                      .example = "false",
+                      .doc = "Stay silent when there is no such file; else its absence fires."},
+};
+
+static int attribute_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
+{
+    (void)err;
+    if (values[MODE].fault != NULL) {
+        return bw_loader_warn(loader, MODE, "never_evaluated", "%s; this rule stops every image that has the file",
+                              values[MODE].fault);
+    }
+    return 0;
+}
+
+static unsigned choice_or(const struct bw_value *value, unsigned absent)
+{
+    return value->present ? value->as.choice : absent;
+}
+
+/* The two checks of a file that is there. */
+static int judge_file(struct bw_scope *scope, const struct bw_value *values, const struct bw_report_file *file,
+                      struct bw_error *err)
+{
+    bool checks_sum = values[CHECKSUM].present && values[CHECKSUM].text[0] != '\0';
+    bool checks_mode = values[MODE].present && values[MODE].text[0] != '\0';
+    const char *sum_text = "";
+    const char *mode_text = "";
+    unsigned sum_op = choice_or(&values[CHECKSUM_MATCH], EQUALS);
+    unsigned mode_op = choice_or(&values[MODE_OP], EQUALS);
+    if (checks_sum) {
+        const char *sum = file->sha256 != NULL ? file->sha256 : "DIRECTORY_OR_OTHER";
+        if ((strcmp(sum, values[CHECKSUM].text) == 0) != (sum_op == EQUALS)) {
+            return 0;
+        }
+        sum_text = bw_arena_printf(scope->arena, " and checksum=%s op=%s specified_checksum=%s", sum,
+                                   comparisons[sum_op], values[CHECKSUM].text);
+    }
+    if (checks_mode) {
+        int64_t mode = file->mode & 07777;
+        if (bw_value_check(&values[MODE], err) != 0) {
+            return -1;
+        }
+        if ((mode == values[MODE].as.integer) != (mode_op == EQUALS)) {
+            return 0;
+        }
+        const char *sign = values[MODE].as.integer < 0 ? "-" : "";
+        long long wanted = values[MODE].as.integer < 0 ? -values[MODE].as.integer : values[MODE].as.integer;
+        mode_text = bw_arena_printf(scope->arena, " and mode=0o%llo op=%s specified_mode=%s0o%llo",
+                                    (unsigned long long)mode, comparisons[mode_op], sign, (unsigned long long)wanted);
+    }
+    if (sum_text == NULL || mode_text == NULL) {
+        return bw_arena_spent(err);
+    }
+    if (!checks_sum && !checks_mode) {
+        return 0;
+    }
+    return bw_fire(scope, BW_ID_FILES_ATTRIBUTE, "file {0} is as the rule describes:{1}{2}", err, values[FILENAME].text,
+                   sum_text, mode_text);
+}
+
+static int attribute_match(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
+{
+    const struct bw_report_file *file = bw_report_find_file(scope->report, values[FILENAME].text);
+    if (file != NULL) {
+        return judge_file(scope, values, file, err);
+    }
+    bool skips = !values[SKIP_MISSING].present || values[SKIP_MISSING].as.flag;
+    return skips ? 0 : bw_fire(scope, BW_ID_FILES_MISSING, "the image has no {0}", err, values[FILENAME].text);
+}
+
+/* ---- suid_or_guid_set ---- */
+static int suid_or_guid_set(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
+{
+    (void)values;
+    for (size_t i = 0; i < scope->report->n_files; i++) {
+        const struct bw_report_file *file = &scope->report->files[i];
+        if ((file->mode & 06000) == 0) {
+            continue;
+        }
+        const char *mode = bw_arena_printf(scope->arena, "0o%o", file->mode);
+        if (mode == NULL ||
+            bw_fire(scope, BW_ID_FILES_SUID, "{0} runs as its owner or group whoever starts it (mode {1})", err,
+                    file->path, mode) != 0) {
+            return bw_arena_spent(err);
+        }
+    }
+    return 0;
+}
+
+static const struct bw_trigger triggers[] = {
+    {.name = "content_regex_match",
+     .params = content_params,
+     .n_params = BW_LENGTH(content_params),
+     .doc = "Fires for each file and configured content pattern that matched in it. Without configured patterns it is "
+            "silent.",
+     .reads = {"content_search"},
+     .evaluate = content_regex_match},
+    {.name = "name_match",
+     .params = name_params,
+     .n_params = BW_LENGTH(name_params),
+     .doc = "Fires for each path that the regular expression matches.",
+     .reads = {"files"},
+     .load = name_load,
+     .evaluate = name_match},
+    {.name = "attribute_match",
+     .params = attribute_params,
+     .n_params = BW_LENGTH(attribute_params),
+     .doc = "Fires if one file has the given digest and mode (or other ones, as the rule says).",
+     .reads = {"files"},
+     .load = attribute_load,
+     .evaluate = attribute_match},
+    {.name = "suid_or_guid_set",
+     .doc = "Fires for each file or directory with the setuid or setgid bit.",
+     .reads = {"files"},
+     .evaluate = suid_or_guid_set},
+};
+
+const struct bw_gate bw_gate_files = {
+    .name = "files",
+    .doc = "Everything in the image's file system.",
+    .triggers = triggers,
+    .n_triggers = BW_LENGTH(triggers),
+};

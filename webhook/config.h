@@ -87,4 +87,8 @@ void bw_config_write_markdown(FILE *out);         /* docs/configuration.md */
 void bw_config_write_example(FILE *out);        /* a complete config.yaml with every key, its default and its comment */
 const char *bw_fault_name(enum bw_fault fault); /* "imageNotFound" */
 
+/* A Go duration ("1m30s", "500ms", "1.5s", "0"), not negative, in whole milliseconds (rounded down). -1 if it is none.
+ */
+int bw_duration_parse(int64_t *ms_out, const char *text, size_t len) BW_MUST_CHECK;
+
 #endif

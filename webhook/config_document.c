@@ -1,0 +1,198 @@
+/* The table of keys for people: docs/configuration.md and a complete config.yaml. */
+#include "webhook/config_table.h"
+
+#include "base/buf.h"
+
+#include <string.h>
+
+static bool is_plain(const char *text)
+{
+    return text[0] && !strpbrk(text, "\"'#{}[],&*!|>%@` \\") && text[strlen(text) - 1] != ':' && text[0] != ':' &&
+           text[0] != '-' && text[0] != '?';
+}
+
+/* A default as YAML would have it. */
+static void put_scalar(FILE *out, const char *text)
+{
+    BW_BUF_SCOPE quoted;
+    bw_buf_init(&quoted, 64 * 1024);
+    bw_buf_json(&quoted, text, strlen(text));
+    fputs(is_plain(text) ? text : quoted.data, out);
+}
+
+static void put_choices(FILE *out, const struct bw_key *key, const char *between)
+{
+    bool first = true;
+    for (const char *const *choice = key->choices; *choice; choice++) {
+        if (!(*choice)[0])
+            continue;
+        fprintf(out, "%s%s", first ? "" : between, *choice);
+        first = false;
+    }
+}
+
+/* ---- Markdown ---- */
+
+static void put_cell(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fprintf(out, *text == '|' ? "\\|" : "%c", *text);
+}
+
+static void put_default(FILE *out, const struct bw_key *key)
+{
+    if (key->default_list)
+        fputs(key->default_list[0] && !key->default_list[1] ? "one entry" : "see below", out);
+    else if (key->default_text)
+        fprintf(out, "`%s`", key->default_text);
+    else
+        fputs("none", out);
+}
+
+static void put_row(FILE *out, const struct bw_key *key, const char *prefix)
+{
+    fprintf(out, "| `%s%s` | ", prefix, key->path);
+    if (key->kind == BW_KEY_CHOICE)
+        put_choices(out, key, ", ");
+    else
+        fputs(bw_key_kind_name(key), out);
+    fputs(" | ", out);
+    put_default(out, key);
+    fputs(" | ", out);
+    put_cell(out, key->doc);
+    if (key->example && !key->members) {
+        fputs(" Example: `", out);
+        put_cell(out, key->example);
+        fputs("`.", out);
+    }
+    fputs(" |\n", out);
+}
+
+static void put_members(FILE *out, const struct bw_key *key)
+{
+    char prefix[128];
+    (void)snprintf(prefix, sizeof(prefix), key->kind == BW_KEY_MAP ? "%s.%s." : "%s%s.", key->path, key->element);
+    for (size_t i = 0; i < key->n_members; i++)
+        put_row(out, &key->members[i], prefix);
+}
+
+void bw_config_write_markdown(FILE *out)
+{
+    fputs(
+        "# Configuration\n\n"
+        "Generated from the table in `webhook/config_table.c` by `breakwater explain config --output markdown`.\n\n"
+        "`breakwater serve --config config.yaml` reads YAML (or JSON). A key that is not listed here is an error, and "
+        "every error\nof a file is reported at once with its line; `breakwater check config.yaml` does so without "
+        "starting anything.\n\n"
+        "Durations are written as in Go (`500ms`, `30s`, `1m30s`, `1h`), sizes with a unit (`24MiB`, `10000`).\n\n"
+        "| key | type | default | meaning |\n|---|---|---|---|\n",
+        out);
+    for (size_t i = 0; i < bw_config_n_keys; i++) {
+        put_row(out, &bw_config_keys[i], "");
+        put_members(out, &bw_config_keys[i]);
+    }
+    fputs("\n## Longer defaults\n", out);
+    for (size_t i = 0; i < bw_config_n_keys; i++) {
+        const struct bw_key *key = &bw_config_keys[i];
+        if (!key->default_list)
+            continue;
+        fprintf(out, "\n`%s`:\n\n```\n", key->path);
+        for (const char *const *text = key->default_list; *text; text++)
+            fprintf(out, "%s\n", *text);
+        fputs("```\n", out);
+    }
+}
+
+/* ---- config.yaml ---- */
+
+/* Comment lines of at most 100 columns. */
+static void put_comment(FILE *out, const char *text, int indent)
+{
+    int column = 0;
+    for (const char *word = text; *word;) {
+        int len = (int)strcspn(word, " ");
+        if (column == 0 || column + len + 1 > 100) {
+            fprintf(out, "%s%*s#", column ? "\n" : "", indent, "");
+            column = indent + 1;
+        }
+        fprintf(out, " %.*s", len, word);
+        column += len + 1;
+        word += len;
+        word += strspn(word, " ");
+    }
+    fputs("\n", out);
+}
+
+static void put_example(FILE *out, const struct bw_key *key, int indent, const char *mark)
+{
+    const char *dot = strrchr(key->path, '.'), *name = dot ? dot + 1 : key->path;
+    put_comment(out, key->doc, indent);
+    if (key->kind == BW_KEY_CHOICE) {
+        fprintf(out, "%*s# One of ", indent, "");
+        put_choices(out, key, ", ");
+        fputs(".\n", out);
+    }
+    fprintf(out, "%*s%s%s:", indent, "", key->default_text || key->default_list ? mark : "# ", name);
+    if (key->default_list) {
+        for (const char *const *text = key->default_list; *text; text++) {
+            fprintf(out, "\n%*s- ", indent + 2, "");
+            put_scalar(out, *text);
+        }
+    } else if (key->default_text) {
+        fputs(" ", out);
+        put_scalar(out, key->default_text);
+    } else if (key->example) {
+        fprintf(out, " %s", key->example);
+    }
+    fputs("\n", out);
+}
+
+/* Maps and lists of structures are shown as comments: there is none by default. */
+static void put_structure(FILE *out, const struct bw_key *key, int indent)
+{
+    const char *dot = strrchr(key->path, '.');
+    put_comment(out, key->doc, indent);
+    fprintf(out, "%*s# %s:\n", indent, "", dot ? dot + 1 : key->path);
+    if (key->kind == BW_KEY_MAP)
+        fprintf(out, "%*s#   registry.example:5000:\n", indent, "");
+    for (size_t i = 0; i < key->n_members; i++) {
+        const struct bw_key *member = &key->members[i];
+        fprintf(out, "%*s#   %s%s: %s   # %s\n", indent, "",
+                key->kind == BW_KEY_MAP ? "  "
+                : i                     ? "  "
+                                        : "- ",
+                member->path, member->default_text ? member->default_text : member->example, member->doc);
+    }
+}
+
+/* The groups that `path` opens and `previous` did not. Returns the indentation of its last name. */
+static int open_groups(FILE *out, const char *path, const char *previous)
+{
+    int indent = 0;
+    size_t at = 0;
+    for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
+        size_t len = (size_t)(dot - path) + 1;
+        if (strncmp(path, previous, len) != 0)
+            fprintf(out, "%s%*s%.*s:\n", indent ? "" : "\n", indent, "", (int)(len - 1 - at), path + at);
+        at = len;
+        indent += 2;
+    }
+    if (indent == 0)
+        fputs("\n", out);
+    return indent;
+}
+
+void bw_config_write_example(FILE *out)
+{
+    const char *previous = "";
+    fputs("# breakwater's configuration: every key with its default; what has none is commented out.\n", out);
+    for (size_t i = 0; i < bw_config_n_keys; i++) {
+        const struct bw_key *key = &bw_config_keys[i];
+        int indent = open_groups(out, key->path, previous);
+        if (key->members)
+            put_structure(out, key, indent);
+        else
+            put_example(out, key, indent, "");
+        previous = key->path;
+    }
+}

@@ -1,0 +1,564 @@
+/* Every key of config.yaml, one row each. Paths are the specification's words; defaults are written as a user would. */
+#include "webhook/config_table.h"
+
+#include "base/limits.h"
+#include "base/regex.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* ---- what texts have to be ---- */
+
+static int check_pattern(const char *text, struct bw_error *err)
+{
+    const char *regex = strchr(text, '=');
+    struct bw_regex *compiled = NULL;
+    if (!regex || regex == text)
+        return bw_error_set(err, BW_EINPUT, "expected NAME=REGEX, found \"%.80s\"", text);
+    if (bw_regex_compile(&compiled, regex + 1, strlen(regex + 1), BW_REGEX_BYTES, err))
+        return -1;
+    bw_regex_free(compiled);
+    return 0;
+}
+
+/* The name may be left out, as Anchore Engine has it: then the whole is the pattern. */
+static int check_content_pattern(const char *text, struct bw_error *err)
+{
+    struct bw_regex *compiled = NULL;
+    const char *equals = strchr(text, '='), *regex = equals && equals != text ? equals + 1 : text;
+    if (bw_regex_compile(&compiled, regex, strlen(regex), BW_REGEX_BYTES, err))
+        return -1;
+    bw_regex_free(compiled);
+    return 0;
+}
+
+static int check_path(const char *text, struct bw_error *err)
+{
+    return text[0] == '/' ? 0 : bw_error_set(err, BW_EINPUT, "expected an absolute path, found \"%.80s\"", text);
+}
+
+static int check_network(const char *text, struct bw_error *err)
+{
+    char address[64];
+    const char *slash = strchr(text, '/');
+    size_t len = slash ? (size_t)(slash - text) : strlen(text);
+    unsigned char bytes[16];
+    uint64_t bits = 0;
+    if (len > 0 && len < sizeof(address)) {
+        memcpy(address, text, len);
+        address[len] = '\0';
+        int family = strchr(address, ':') ? AF_INET6 : AF_INET;
+        if (inet_pton(family, address, bytes) == 1 &&
+            (!slash || bw_str_uint(&bits, bw_str_from(slash + 1), 10, family == AF_INET ? 32 : 128) == 0))
+            return 0;
+    }
+    return bw_error_set(err, BW_EINPUT, "expected an address or a network like 10.0.0.0/8 or fd00::/8, found \"%.80s\"",
+                        text);
+}
+
+static int check_mirror(const char *text, struct bw_error *err)
+{
+    struct bw_str url = bw_str_from(text);
+    bool web = bw_str_starts_with(url, "https://") || bw_str_starts_with(url, "http://");
+    if (web && !strpbrk(text, " ?#@"))
+        return 0;
+    return bw_error_set(err, BW_EINPUT, "expected a base URL like https://mirror.example/hub, found \"%.80s\"", text);
+}
+
+static int check_spec_path(const char *text, struct bw_error *err)
+{
+    if (bw_image_path_valid(text) && !strchr(text, '['))
+        return 0;
+    return bw_error_set(err, BW_EINPUT, "expected names joined by dots like spec.template.spec, found \"%.80s\"", text);
+}
+
+static int check_image_path(const char *text, struct bw_error *err)
+{
+    if (bw_image_path_valid(text))
+        return 0;
+    return bw_error_set(err, BW_EINPUT, "expected a path like spec.steps[*].image, found \"%.80s\"", text);
+}
+
+/* ---- choices, in the order of the enums ---- */
+
+static const char *const actions[] = {"deny", "allow", "warn", NULL};
+static const char *const deny_or_warn[] = {"deny", "", "warn", NULL}; /* "" is not offered */
+static const char *const pending_responses[] = {"auto", "retryAfter", "plain", NULL};
+static const char *const updates[] = {"changed", "all", NULL};
+static const char *const resource_modes[] = {"all", "podsOnly", "podsEnforceWorkloadsWarn", NULL};
+static const char *const unsupported[] = {"allow", "deny", NULL};
+static const char *const mirror_pods[] = {"audit", "deny", "ignore", NULL};
+static const char *const image_volumes[] = {"deny", "allowArtifacts", NULL};
+static const char *const no_mapping[] = {"warn", "deny", "allow", NULL};
+static const char *const foreign_layers[] = {"refuse", "fetch", NULL};
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+
+/* ---- rows ---- */
+
+#define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define OF_CONFIG(member)   FIELD(struct bw_config, member)
+#define OF_HOST(member)     FIELD(struct bw_registry_host, member)
+#define OF_EXTRA(member)    FIELD(struct bw_extra_resource, member)
+#define COUNTED_BY(member)  .count_offset = offsetof(struct bw_config, member)
+#define SECONDS_MS(n)       ((n)*1000ULL)
+#define HOURS_MS(n)         ((n)*3600000ULL)
+#define ON_ERROR(fault, key, text)                                                                                     \
+    {                                                                                                                  \
+        .path = "onError." key, .kind = BW_KEY_CHOICE, OF_CONFIG(on_error[fault]), .choices = actions,                 \
+        .default_text = "deny", .doc = text                                                                            \
+    }
+
+static const struct bw_key host_keys[] = {
+    {.path = "caFile",
+     .kind = BW_KEY_TEXT,
+     OF_HOST(ca_file),
+     .check = check_path,
+     .example = "/etc/breakwater/ca/registry.pem",
+     .doc = "CA certificates (PEM) that this registry's certificate may come from, besides the system's."},
+    {.path = "plainHTTP",
+     .kind = BW_KEY_BOOL,
+     OF_HOST(plain_http),
+     .default_text = "false",
+     .doc = "Speak HTTP without TLS to this registry."},
+    {.path = "insecureSkipVerify",
+     .kind = BW_KEY_BOOL,
+     OF_HOST(insecure_skip_verify),
+     .default_text = "false",
+     .doc =
+         "Do not verify this registry's certificate. Digests are verified all the same, but tags and credentials are "
+         "then anyone's."},
+    {.path = "mirrors",
+     .kind = BW_KEY_TEXTS,
+     OF_HOST(mirrors),
+     .count_offset = BW_NO_COUNT,
+     .check = check_mirror,
+     .example = "[https://mirror.example/hub]",
+     .doc = "Base URLs asked first for everything that is named by digest."},
+};
+
+static const struct bw_key extra_keys[] = {
+    {.path = "group",
+     .kind = BW_KEY_TEXT,
+     OF_EXTRA(group),
+     .example = "argoproj.io",
+     .doc = "API group of the custom resource."},
+    {.path = "resource",
+     .kind = BW_KEY_TEXT,
+     OF_EXTRA(resource),
+     .example = "rollouts",
+     .doc = "Plural name of the resource."},
+    {.path = "podSpecPath",
+     .kind = BW_KEY_TEXT,
+     OF_EXTRA(pod_spec_path),
+     .check = check_spec_path,
+     .example = "spec.template.spec",
+     .doc = "Where its pod spec stands. Either this or imagePaths."},
+    {.path = "imagePaths",
+     .kind = BW_KEY_TEXTS,
+     OF_EXTRA(image_paths),
+     .count_offset = BW_NO_COUNT,
+     .check = check_image_path,
+     .example = "[\"spec.steps[*].image\"]",
+     .doc = "Where its images stand, when there is no pod spec; [*] means every element of a list."},
+};
+
+const struct bw_key bw_config_keys[] = {
+    {.path = "server.listen",
+     .kind = BW_KEY_ADDRESS,
+     OF_CONFIG(listen),
+     .default_text = ":8443",
+     .doc = "Where the API server finds the webhook (HTTPS). Without a host: every address, IPv6 and IPv4."},
+    {.path = "server.healthListen",
+     .kind = BW_KEY_ADDRESS,
+     OF_CONFIG(health_listen),
+     .default_text = ":8081",
+     .doc = "Plain HTTP: /livez, /readyz, /healthz (?verbose lists the checks), /version."},
+    {.path = "server.metricsListen",
+     .kind = BW_KEY_ADDRESS,
+     OF_CONFIG(metrics_listen),
+     .default_text = ":8080",
+     .doc = "Plain HTTP: /metrics for Prometheus."},
+    {.path = "server.maxRequestBytes",
+     .kind = BW_KEY_SIZE,
+     OF_CONFIG(max_request_bytes),
+     .default_text = "24MiB",
+     .min = 64 * BW_KIB,
+     .max = BW_MAX_REVIEW_BYTES,
+     .doc = "A longer request body is answered 413. A Pod full of characters that JSON has to escape reaches 18 MB."},
+    {.path = "server.maxInFlight",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(max_in_flight),
+     .default_text = "256",
+     .min = 1,
+     .max = 100000,
+     .doc = "Admissions that may wait for an analysis at a time; more are answered by onError.overload."},
+    {.path = "server.eventLoops",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(event_loops),
+     .default_text = "0",
+     .max = 64,
+     .doc = "Threads that serve connections; 0: two, or one on a single core."},
+    {.path = "server.maxConnections",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(max_connections),
+     .default_text = "1000",
+     .min = 1,
+     .max = 100000,
+     .doc = "Open connections to the webhook port; more are closed at once."},
+    {.path = "shutdown.delay",
+     .kind = BW_KEY_DURATION,
+     OF_CONFIG(shutdown_delay_ms),
+     .default_text = "8s",
+     .max = HOURS_MS(1),
+     .doc = "After SIGTERM, how long connections are still accepted while /readyz already says no: endpoints need that "
+            "long to follow."},
+    {.path = "shutdown.timeout",
+     .kind = BW_KEY_DURATION,
+     OF_CONFIG(shutdown_timeout_ms),
+     .default_text = "30s",
+     .max = HOURS_MS(1),
+     .doc = "How long admissions in flight may take after that."},
+
+    {.path = "tls.certFile",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(cert_file),
+     .default_text = "/etc/breakwater/tls/tls.crt",
+     .doc = "Serving certificate with its chain (PEM). Its folder is watched and a new pair is taken at once."},
+    {.path = "tls.keyFile",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(key_file),
+     .default_text = "/etc/breakwater/tls/tls.key",
+     .doc = "Its private key (PEM); ECDSA P-256 is the cheapest."},
+
+    {.path = "webhook.timeoutSeconds",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(timeout_s),
+     .default_text = "10",
+     .min = 1,
+     .max = 30,
+     .doc = "timeoutSeconds of the webhook configuration. A request whose ?timeout= says the same is answered half a "
+            "second (or a tenth) before it ends; another value may have been rounded up, so 1.2 s before."},
+    {.path = "webhook.maxDeadline",
+     .kind = BW_KEY_DURATION,
+     OF_CONFIG(max_deadline_ms),
+     .default_text = "25s",
+     .min = 500,
+     .max = SECONDS_MS(30),
+     .doc = "The longest that an admission waits, whatever ?timeout= says."},
+
+    {.path = "onPending",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(on_pending),
+     .choices = actions,
+     .default_text = "deny",
+     .doc = "What happens to an image whose analysis is not ready when the answer has to leave. The analysis goes on."},
+    {.path = "pendingResponse",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(pending_response),
+     .choices = pending_responses,
+     .default_text = "auto",
+     .doc =
+         "How onPending: deny looks. retryAfter: 429 with retryAfterSeconds, which kubectl and helm repeat silently; "
+         "plain: 403; auto: 403 for controllers (they come back by themselves), 429 for everyone else."},
+    ON_ERROR(BW_FAULT_IMAGE_NOT_FOUND, "imageNotFound", "The registry does not know the image."),
+    ON_ERROR(BW_FAULT_INVALID_REFERENCE, "invalidReference",
+             "What the object names is no image reference, or leads to an address that is not allowed."),
+    ON_ERROR(BW_FAULT_UNAUTHORIZED, "unauthorized", "The registry refuses the credentials, or wants some."),
+    ON_ERROR(BW_FAULT_REGISTRY_UNAVAILABLE, "registryUnavailable",
+             "The registry does not answer, and the tag is not known from the last registry.tagStaleMax."),
+    ON_ERROR(BW_FAULT_RATE_LIMITED, "rateLimited", "The registry asks to come back later."),
+    ON_ERROR(BW_FAULT_ANALYSIS_FAILED, "analysisFailed",
+             "The image cannot be analysed: damaged layers, digests that do not agree, no image for the platform."),
+    {.path = "onError.analysisIncomplete",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(on_error[BW_FAULT_ANALYSIS_INCOMPLETE]),
+     .choices = deny_or_warn,
+     .default_text = "deny",
+     .doc = "A rule reads data that the analysis had to skip or cut. deny: the rule counts as STOP; warn: as WARN."},
+    ON_ERROR(BW_FAULT_IMAGE_TOO_LARGE, "imageTooLarge", "The image exceeds a limit of the analysis."),
+    ON_ERROR(BW_FAULT_NO_BUNDLE, "noBundle", "No good bundle is loaded."),
+    ON_ERROR(BW_FAULT_OVERLOAD, "overload", "Too much is waiting already, here or in the queue of analyses."),
+    ON_ERROR(BW_FAULT_INTERNAL, "internal", "A fault of breakwater itself."),
+    {.path = "updates",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(updates_all),
+     .choices = updates,
+     .default_text = "changed",
+     .doc = "changed: an UPDATE is judged by the images it adds; all: by every image it has."},
+    {.path = "resourceMode",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(resource_mode),
+     .choices = resource_modes,
+     .default_text = "all",
+     .doc =
+         "all: pods and the workloads that make them; podsOnly: workloads are let through; podsEnforceWorkloadsWarn: "
+         "workloads get warnings where their pods will be denied."},
+    {.path = "onUnsupportedResource",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(unsupported_deny),
+     .choices = unsupported,
+     .default_text = "allow",
+     .doc = "Requests for a resource of which it is not known where its images stand."},
+    {.path = "mirrorPods",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(mirror_pods),
+     .choices = mirror_pods,
+     .default_text = "audit",
+     .doc =
+         "Mirror pods of a kubelet, which run already. audit: evaluated, never denied; deny: as any pod; ignore: not "
+         "looked at."},
+    {.path = "imageVolumes",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(allow_artifact_volumes),
+     .choices = image_volumes,
+     .default_text = "deny",
+     .doc = "Image volumes whose reference is an artifact and no image."},
+    {.path = "extraResources",
+     .kind = BW_KEY_LIST,
+     OF_CONFIG(extra_resources),
+     COUNTED_BY(n_extra_resources),
+     .members = extra_keys,
+     .n_members = BW_LENGTH(extra_keys),
+     .element = "[]",
+     .doc = "Custom resources that hold images."},
+    {.path = "messageHint",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(message_hint),
+     .example = "\"Questions: #platform, https://wiki.example/images\"",
+     .doc = "A sentence at the end of every denial: whom to ask, where to read."},
+
+    {.path = "bundles.dir",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(bundles_dir),
+     .default_text = "/etc/breakwater/bundles",
+     .doc = "Folder of policy bundles (*.json, *.yaml, *.yml); watched."},
+    {.path = "bundles.default",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(default_bundle),
+     .example = "production",
+     .doc = "Id of the bundle that applies; without it, the only one."},
+    {.path = "noMappingMatch",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(no_mapping_match),
+     .choices = no_mapping,
+     .default_text = "warn",
+     .doc = "An image that no mapping of the bundle matches."},
+
+    {.path = "registry.hosts",
+     .kind = BW_KEY_MAP,
+     OF_CONFIG(registry.hosts),
+     COUNTED_BY(registry.n_hosts),
+     .members = host_keys,
+     .n_members = BW_LENGTH(host_keys),
+     .element = "HOST",
+     .doc = "Settings of single registries, by host[:port] as references have it."},
+    {.path = "registry.credentialsFile",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(credentials_file),
+     .example = "/etc/breakwater/registry/config.json",
+     .doc = "Credentials in the form of a docker config.json or a kubernetes.io/dockerconfigjson secret."},
+    {.path = "registry.allowAddresses",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(allow_addresses),
+     COUNTED_BY(n_allow_addresses),
+     .check = check_network,
+     .example = "[127.0.0.0/8]",
+     .doc = "Networks that registries may be in although loopback, link-local, metadata and multicast addresses are "
+            "refused."},
+    {.path = "registry.tagTTL",
+     .kind = BW_KEY_DURATION,
+     OF_CONFIG(tag_ttl_ms),
+     .default_text = "30s",
+     .max = HOURS_MS(24),
+     .doc = "How long a tag is believed to lead to the digest last seen; 0s: always ask."},
+    {.path = "registry.tagStaleMax",
+     .kind = BW_KEY_DURATION,
+     OF_CONFIG(tag_stale_ms),
+     .default_text = "1h",
+     .max = HOURS_MS(24 * 30),
+     .doc = "The same while the registry cannot be asked; 0s: never."},
+    {.path = "registry.maxConnectionsPerHost",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(registry.max_connections_per_host),
+     .default_text = "6",
+     .min = 1,
+     .max = 64,
+     .doc = "Transfers from one registry at a time."},
+    {.path = "registry.retries",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(registry.retries),
+     .default_text = "4",
+     .min = 1,
+     .max = 10,
+     .doc = "How often a request is tried that failed for a reason that may pass."},
+    {.path = "negativeTTL",
+     .kind = BW_KEY_DURATION,
+     OF_CONFIG(negative_ttl_ms),
+     .default_text = "15s",
+     .max = HOURS_MS(1),
+     .doc = "How long a failure is repeated without asking the registry again."},
+    {.path = "authTTL",
+     .kind = BW_KEY_DURATION,
+     OF_CONFIG(auth_ttl_ms),
+     .default_text = "5m",
+     .max = HOURS_MS(24),
+     .doc = "How long credentials that were shown to open a private repository count as shown."},
+
+    {.path = "analysis.concurrency",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(analyses),
+     .default_text = "0",
+     .max = 256,
+     .doc = "Images analysed at a time; 0: one per core, at least two."},
+    {.path = "analysis.queue",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(analysis_queue),
+     .default_text = "256",
+     .min = 1,
+     .max = 100000,
+     .doc = "Images that may wait for analysis; more are answered by onError.overload."},
+    {.path = "analysis.layersInFlight",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(analyzer.layers_in_flight),
+     .default_text = "0",
+     .max = 64,
+     .doc = "Layers of one image at a time, 24 MiB each; 0: one per core, at most four."},
+    {.path = "analysis.secretSearch.maxFileSize",
+     .kind = BW_KEY_SIZE,
+     OF_CONFIG(analyzer.secret_max_bytes),
+     .default_text = "10000",
+     .max = BW_MAX_GATHERED_BYTES,
+     .doc = "Larger files are not searched for secrets."},
+    {.path = "analysis.secretSearch.patterns",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(analysis_needs.secret_patterns),
+     COUNTED_BY(analysis_needs.n_secret_patterns),
+     .default_list = bw_default_secret_patterns,
+     .check = check_pattern,
+     .doc = "What the secret_scans gate can find: NAME=REGEX in Python's syntax."},
+    {.path = "analysis.contentSearch.patterns",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(analysis_needs.content_patterns),
+     COUNTED_BY(analysis_needs.n_content_patterns),
+     .check = check_content_pattern,
+     .example = "[\"INTERNAL_HOST=corp\\\\.example\"]",
+     .doc = "What the files gate's content_regex_match can find: NAME=REGEX or REGEX."},
+    {.path = "analysis.retrieveFiles.maxFileSize",
+     .kind = BW_KEY_SIZE,
+     OF_CONFIG(analyzer.retrieved_max_bytes),
+     .default_text = "1000KiB",
+     .max = BW_MAX_GATHERED_BYTES,
+     .doc = "Larger files are not kept for retrieved_files."},
+    {.path = "analysis.retrieveFiles.paths",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(analysis_needs.retrieved_paths),
+     COUNTED_BY(analysis_needs.n_retrieved_paths),
+     .default_list = bw_default_retrieved_paths,
+     .check = check_path,
+     .doc = "Files whose content is kept; those that a bundle reads are kept besides."},
+    {.path = "analysis.foreignLayers",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(analyzer.fetch_foreign_layers),
+     .choices = foreign_layers,
+     .default_text = "refuse",
+     .doc = "Layers that the registry does not serve and that name other URLs."},
+    {.path = "analysis.cpuLimit",
+     .kind = BW_KEY_SECONDS,
+     OF_CONFIG(analyzer.cpu_s),
+     .default_text = "5m",
+     .min = SECONDS_MS(1),
+     .max = HOURS_MS(24),
+     .doc = "Processor time that one image may take."},
+    {.path = "analysis.wallLimit",
+     .kind = BW_KEY_SECONDS,
+     OF_CONFIG(analyzer.wall_s),
+     .default_text = "15m",
+     .min = SECONDS_MS(1),
+     .max = HOURS_MS(24),
+     .doc = "Time that one image may take."},
+    {.path = "defaultPlatforms",
+     .kind = BW_KEY_PLATFORMS,
+     OF_CONFIG(default_platforms),
+     COUNTED_BY(n_default_platforms),
+     .example = "[linux/amd64, linux/arm64]",
+     .doc = "Platforms of the nodes, for objects that do not say where they run. Without it every runnable image of an "
+            "index is evaluated; the worst verdict counts either way."},
+
+    {.path = "cache.dir",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(cache_dir),
+     .example = "/var/cache/breakwater",
+     .doc = "Folder for analyses (SQLite); without it they are kept in memory alone."},
+    {.path = "cache.memoryBytes",
+     .kind = BW_KEY_SIZE,
+     OF_CONFIG(cache_memory_bytes),
+     .default_text = "32MiB",
+     .min = BW_MIB,
+     .max = 64 * BW_GIB,
+     .doc = "Analyses kept in memory."},
+    {.path = "cache.diskBytes",
+     .kind = BW_KEY_SIZE,
+     OF_CONFIG(cache_disk_bytes),
+     .default_text = "2GiB",
+     .min = 16 * BW_MIB,
+     .max = 16384 * BW_GIB,
+     .doc = "Analyses kept in cache.dir."},
+
+    {.path = "log.level",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(log_level),
+     .choices = levels,
+     .default_text = "info",
+     .doc = "One JSON object a line on standard error; every admission is one line at info."},
+};
+const size_t bw_config_n_keys = BW_LENGTH(bw_config_keys);
+
+const char *bw_key_kind_name(const struct bw_key *key)
+{
+    switch (key->kind) {
+    case BW_KEY_TEXT:
+        return "text";
+    case BW_KEY_ADDRESS:
+        return "[HOST]:PORT";
+    case BW_KEY_BOOL:
+        return "true or false";
+    case BW_KEY_CHOICE:
+        return "choice";
+    case BW_KEY_COUNT:
+        return "number";
+    case BW_KEY_DURATION:
+    case BW_KEY_SECONDS:
+        return "duration";
+    case BW_KEY_SIZE:
+        return "size";
+    case BW_KEY_TEXTS:
+        return "list of texts";
+    case BW_KEY_PLATFORMS:
+        return "list of platforms";
+    case BW_KEY_MAP:
+        return "map";
+    case BW_KEY_LIST:
+        return "list";
+    }
+    return "";
+}
+
+static const char *const fault_names[BW_FAULT_COUNT] = {
+    [BW_FAULT_IMAGE_NOT_FOUND] = "imageNotFound",
+    [BW_FAULT_INVALID_REFERENCE] = "invalidReference",
+    [BW_FAULT_UNAUTHORIZED] = "unauthorized",
+    [BW_FAULT_REGISTRY_UNAVAILABLE] = "registryUnavailable",
+    [BW_FAULT_RATE_LIMITED] = "rateLimited",
+    [BW_FAULT_ANALYSIS_FAILED] = "analysisFailed",
+    [BW_FAULT_ANALYSIS_INCOMPLETE] = "analysisIncomplete",
+    [BW_FAULT_IMAGE_TOO_LARGE] = "imageTooLarge",
+    [BW_FAULT_NO_BUNDLE] = "noBundle",
+    [BW_FAULT_OVERLOAD] = "overload",
+    [BW_FAULT_INTERNAL] = "internal",
+};
+
+const char *bw_fault_name(enum bw_fault fault)
+{
+    return (unsigned)fault < BW_FAULT_COUNT ? fault_names[fault] : "internal";
+}

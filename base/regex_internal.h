@@ -33,6 +33,7 @@ struct bw_python_group {
 struct bw_python_walk {
     const char *begin, *at, *end;
     bool bytes;
+    bool guarded; /* with callouts; see regex.c */
     unsigned global_flags;
     struct bw_buf out;
     struct bw_python_group *groups; /* [0] is the whole */
@@ -64,7 +65,7 @@ void bw_python_literal(struct bw_python_walk *walk, unsigned flags, uint32_t c);
 int bw_python_check_reference(struct bw_python_walk *walk, const char *at, uint64_t group) BW_MUST_CHECK;
 
 /* The whole translation: appends to walk->out, sets walk->global_flags. Everything is freed by bw_python_clear. */
-int bw_python_translate(struct bw_python_walk *walk, const char *pattern, size_t len, bool bytes,
+int bw_python_translate(struct bw_python_walk *walk, const char *pattern, size_t len, bool bytes, bool guarded,
                         struct bw_error *err) BW_MUST_CHECK;
 void bw_python_clear(struct bw_python_walk *walk);
 

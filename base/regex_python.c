@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 200 };
+enum { MAX_DEPTH = 200, LONG_REPEAT = 255 };
 static const uint64_t no_bound = UINT64_MAX;
 static const uint64_t max_repeat = UINT32_MAX; /* Python refuses this number and larger ones */
 
@@ -113,9 +113,19 @@ static int repeat_read(struct bw_python_walk *walk, struct repeat *out)
     return 1;
 }
 
-static void repeat_write(struct bw_python_walk *walk, const struct repeat *repeat)
+/* The repeated item begins at `start` of the output. */
+static void repeat_write(struct bw_python_walk *walk, const struct repeat *repeat, size_t start)
 {
+    static const char callout[] = "(?C)";
     struct bw_buf *out = &walk->out;
+    size_t len = sizeof(callout) - 1;
+    if (walk->guarded && repeat->low > LONG_REPEAT) {
+        bw_buf_puts(out, callout);
+        if (!out->full) {
+            memmove(out->data + start + len, out->data + start, out->len - len - start);
+            memcpy(out->data + start, callout, len);
+        }
+    }
     if (repeat->high == no_bound && repeat->low <= 1)
         bw_buf_puts(out, repeat->low ? "+" : "*");
     else if (repeat->high == no_bound)
@@ -126,6 +136,8 @@ static void repeat_write(struct bw_python_walk *walk, const struct repeat *repea
         bw_buf_puts(out, "?");
     else if (take(walk, '+'))
         bw_buf_puts(out, "+");
+    if (walk->guarded && repeat->high > LONG_REPEAT)
+        bw_buf_puts(out, callout);
 }
 
 /* --- flags --- */
@@ -526,6 +538,7 @@ static int branch(struct bw_python_walk *walk, unsigned flags, bool first, struc
 {
     struct bw_width sum = {0, 0}, width = {0, 0}; /* the sum is without the last item, which may be repeated yet */
     enum bw_python_item last = PY_ITEM_NONE, now;
+    size_t start_of_last = walk->out.len;
     if (++walk->depth > MAX_DEPTH)
         return bw_python_fail(walk, walk->at, "groups nest deeper than %d", MAX_DEPTH);
     while (walk->at < walk->end && *walk->at != '|' && *walk->at != ')') {
@@ -543,19 +556,21 @@ static int branch(struct bw_python_walk *walk, unsigned flags, bool first, struc
                     return bw_python_fail(walk, start, "nothing to repeat");
                 if (last == PY_ITEM_REPEAT)
                     return bw_python_fail(walk, start, "multiple repeat");
-                repeat_write(walk, &repeat);
+                repeat_write(walk, &repeat, start_of_last);
                 width = (struct bw_width){times(width.low, repeat.low), times(width.high, repeat.high)};
                 last = PY_ITEM_REPEAT;
                 continue;
             }
         }
         struct bw_width next;
+        size_t start_of_next = walk->out.len;
         if (item(walk, &flags, first && last == PY_ITEM_NONE, &now, &next))
             return -1;
         if (now == PY_ITEM_NONE)
             continue;
         sum = (struct bw_width){add(sum.low, width.low), add(sum.high, width.high)};
         width = next;
+        start_of_last = start_of_next;
         last = now;
     }
     walk->depth--;
@@ -583,7 +598,8 @@ static int branches(struct bw_python_walk *walk, unsigned flags, bool top, struc
     return 0;
 }
 
-int bw_python_translate(struct bw_python_walk *walk, const char *pattern, size_t len, bool bytes, struct bw_error *err)
+int bw_python_translate(struct bw_python_walk *walk, const char *pattern, size_t len, bool bytes, bool guarded,
+                        struct bw_error *err)
 {
     *walk = (struct bw_python_walk){
         .begin = pattern, .at = pattern, .end = pattern + len, .bytes = bytes, .behind_groups = SIZE_MAX, .err = err};
@@ -592,8 +608,12 @@ int bw_python_translate(struct bw_python_walk *walk, const char *pattern, size_t
     struct bw_width width;
     if (!bytes && !bw_utf8_valid(pattern, len))
         return bw_error_detail(err, BW_EINPUT, "bad_regex", "the pattern is not UTF-8");
+    if (guarded)
+        bw_buf_puts(&walk->out, "(?C)(?:");
     if (branches(walk, 0, true, &width))
         return -1;
+    if (guarded)
+        bw_buf_puts(&walk->out, ")");
     if (walk->at < walk->end)
         return bw_python_fail(walk, walk->at, "unbalanced parenthesis");
     if (walk->highest_condition >= walk->n_groups)

@@ -1,0 +1,590 @@
+/*
+ * The journey of one admission as a step function: what the request asks is read once; each step asks for what is known
+ * of each image and decides when all is known; the deadline decides with what is known by then.
+ */
+#include "webhook/admit.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "webhook/subject.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NOMINAL_TIMEOUT_MS = 10000, AT_ONCE_MS = 300, MAX_SUBJECTS = 1000 };
+
+struct bw_admission {
+    struct bw_arena arena;
+    const struct bw_services *services;
+    struct bw_config *config;
+    struct bw_bundle_set *bundles;
+    struct bw_bundle *bundle; /* in bundles */
+    struct bw_image_source *source;
+    struct bw_review review;
+    struct bw_review_head head;
+    int64_t since_ms;
+    struct bw_deadline deadline;
+    struct bw_platform platform;               /* that the pod asks for */
+    bool asks_platform, warn_only, background; /* background: admitted, but looked at (mirror pods) */
+    struct bw_subject *subjects;
+    size_t n_subjects;
+    uint64_t *jobs;
+    bool done;
+    struct bw_admit_result result;
+};
+
+/* ---- answering ---- */
+
+static const char *images_annotation(struct bw_admission *at)
+{
+    BW_BUF_SCOPE text;
+    bw_buf_init(&text, 2048);
+    bw_buf_puts(&text, "[");
+    for (size_t i = 0; i < at->n_subjects && text.len < 1700; i++) {
+        const struct bw_subject *subject = &at->subjects[i];
+        bw_buf_puts(&text, i == 0 ? "{\"image\":" : ",{\"image\":");
+        bw_buf_json(&text, subject->image->text, strnlen(subject->image->text, 200));
+        if (subject->state == BW_SUBJECT_DECIDED) {
+            for (size_t j = 0; j < subject->n_variants && text.len < 1700; j++) {
+                bw_buf_printf(&text, "%s\"digest\":\"%s\",\"verdict\":\"%s\"%s", j == 0 ? "," : ",\"variants\":[{",
+                              subject->variants[j].digest.text, bw_action_name(subject->variants[j].verdict->action),
+                              j == 0 ? "" : "}]");
+                if (j == 1) {
+                    break;
+                }
+            }
+        } else {
+            bw_buf_printf(&text, ",\"verdict\":\"%s\"", subject->state == BW_SUBJECT_FAULTY ? "error" : "pending");
+        }
+        bw_buf_puts(&text, "}");
+    }
+    bw_buf_puts(&text, "]");
+    return text.full ? NULL : bw_arena_strndup(&at->arena, text.data, text.len);
+}
+
+static size_t annotate(struct bw_admission *at, const struct bw_outcome *outcome, struct bw_annotation *notes)
+{
+    size_t n = 0;
+    notes[n++] = (struct bw_annotation){"decision", outcome->decision};
+    notes[n++] = (struct bw_annotation){"reason", outcome->reason};
+    if (at->bundle != NULL) {
+        const char *bundle =
+            bw_arena_printf(&at->arena, "%s@%.12s", bw_bundle_id(at->bundle), bw_bundle_hash(at->bundle));
+        notes[n++] = (struct bw_annotation){"mode", at->warn_only ? "warn" : "policy"};
+        if (bundle != NULL) {
+            notes[n++] = (struct bw_annotation){"bundle", bundle};
+        }
+    }
+    for (size_t i = 0; i < at->n_subjects; i++) {
+        if (at->subjects[i].state == BW_SUBJECT_DECIDED && at->subjects[i].n_variants > 0 &&
+            at->subjects[i].variants[0].verdict->policies[0] != '\0') {
+            notes[n++] = (struct bw_annotation){"policy", at->subjects[i].variants[0].verdict->policies};
+            break;
+        }
+    }
+    const char *images = at->n_subjects == 0 ? NULL : images_annotation(at);
+    if (images != NULL) {
+        notes[n++] = (struct bw_annotation){"images", images};
+    }
+    return n;
+}
+
+static void describe(struct bw_admission *at, const struct bw_outcome *outcome)
+{
+    struct bw_admit_result *result = &at->result;
+    result->uid = at->head.uid;
+    result->decision = outcome->decision;
+    result->reason = outcome->reason;
+    result->kind = at->review.kind;
+    result->namespace = at->review.namespace;
+    result->name = at->review.name;
+    result->operation = at->review.operation;
+    result->username = at->review.username;
+    result->bundle = at->bundle == NULL ? NULL : bw_bundle_id(at->bundle);
+    result->n_images = (unsigned)at->n_subjects;
+    if (!outcome->allowed && outcome->message != NULL) {
+        result->detail = bw_arena_strndup(&at->arena, outcome->message, strnlen(outcome->message, 400));
+    }
+}
+
+/* What is sent when even the answer does not fit the admission's memory. */
+static void give_up(struct bw_admission *at, const char *why)
+{
+    at->result = (struct bw_admit_result){.http_status = 500,
+                                          .body = why,
+                                          .len = strlen(why),
+                                          .uid = at->head.uid,
+                                          .decision = "error",
+                                          .reason = "internal"};
+    at->done = true;
+}
+
+static void answer(struct bw_admission *at, const struct bw_outcome *outcome)
+{
+    struct bw_annotation notes[8];
+    const struct bw_admission_response response = {
+        .api_version = at->head.api_version,
+        .uid = at->head.uid,
+        .allowed = outcome->allowed,
+        .code = outcome->code,
+        .reason = outcome->status_reason,
+        .message = outcome->message,
+        .retry_after_s = outcome->retry_after_s,
+        .details_name = at->review.name,
+        .details_group = at->review.group,
+        .details_kind = at->review.resource,
+        .causes = outcome->causes,
+        .n_causes = outcome->n_causes,
+        .warnings = (const char *const *)outcome->warnings,
+        .n_warnings = outcome->n_warnings,
+        .annotations = notes,
+        .n_annotations = annotate(at, outcome, notes),
+    };
+    if (bw_admission_review_encode(&at->result.body, &at->result.len, &response, &at->arena, NULL) != 0) {
+        give_up(at, "the answer is larger than an admission may be\n");
+        return;
+    }
+    at->result.http_status = 200;
+    describe(at, outcome);
+    at->done = true;
+}
+
+static void allow(struct bw_admission *at, const char *decision, const char *reason)
+{
+    const struct bw_outcome outcome = {.decision = decision, .reason = reason, .allowed = true};
+    answer(at, &outcome);
+}
+
+static struct bw_outcome_inputs inputs_of(const struct bw_admission *at, bool overloaded)
+{
+    return (struct bw_outcome_inputs){.review = &at->review,
+                                      .config = at->config,
+                                      .subjects = at->subjects,
+                                      .n_subjects = at->n_subjects,
+                                      .warn_only = at->warn_only,
+                                      .overloaded = overloaded};
+}
+
+static void fault(struct bw_admission *at, enum bw_fault which, const char *text)
+{
+    const struct bw_outcome_inputs inputs = inputs_of(at, false);
+    struct bw_outcome outcome = {0};
+    if (bw_outcome_fault(&outcome, &inputs, which, text, &at->arena, NULL) != 0) {
+        give_up(at, "the admission does not fit its memory\n");
+        return;
+    }
+    answer(at, &outcome);
+}
+
+static void decide(struct bw_admission *at, bool overloaded)
+{
+    const struct bw_outcome_inputs inputs = inputs_of(at, overloaded);
+    struct bw_outcome outcome = {0};
+    if (at->background) {
+        allow(at, "skip", "mirror_pod");
+    } else if (bw_outcome_make(&outcome, &inputs, &at->arena, NULL) != 0) {
+        fault(at, BW_FAULT_INTERNAL, "the findings of this object do not fit the memory of an admission");
+    } else {
+        answer(at, &outcome);
+    }
+}
+
+/* ---- beginning ---- */
+
+int64_t bw_timeout_parse(const char *query, size_t len)
+{
+    static const char name[] = "timeout=";
+    for (size_t i = 0; i + sizeof(name) - 1 <= len; i++) {
+        if ((i == 0 || query[i - 1] == '&' || query[i - 1] == '?') && memcmp(query + i, name, sizeof(name) - 1) == 0) {
+            const char *value = query + i + sizeof(name) - 1;
+            size_t n = len - i - (sizeof(name) - 1);
+            const char *end = memchr(value, '&', n);
+            int64_t ms = 0;
+            return bw_duration_parse(&ms, value, end == NULL ? n : (size_t)(end - value)) != 0 ? 0 : ms;
+        }
+    }
+    return 0;
+}
+
+/* D38: the server rounds the time that is left up to a full second, so only the configured value is to be trusted. */
+static void set_deadline(struct bw_admission *at, int64_t timeout_ms, int64_t elapsed_ms)
+{
+    int64_t nominal = timeout_ms > 0 ? timeout_ms : NOMINAL_TIMEOUT_MS;
+    int64_t tenth = nominal / 10;
+    int64_t margin = nominal == (int64_t)at->config->timeout_s * 1000 ? (tenth > 500 ? tenth : 500) : 1200;
+    int64_t budget = nominal - margin - elapsed_ms;
+    budget = budget > at->config->max_deadline_ms ? at->config->max_deadline_ms : budget;
+    at->deadline = bw_deadline_in_ms(budget < AT_ONCE_MS ? 0 : budget);
+}
+
+static int add_subjects(struct bw_admission *at)
+{
+    const struct bw_pod_images *images = &at->review.now;
+    at->subjects = bw_arena_array(&at->arena, images->n_images + 1, sizeof(*at->subjects));
+    at->jobs = bw_arena_array(&at->arena, images->n_images + 1, sizeof(*at->jobs));
+    if (at->subjects == NULL || at->jobs == NULL) {
+        return -1;
+    }
+    for (size_t i = 0; i < images->n_images; i++) {
+        const struct bw_pod_image *image = &images->images[i];
+        size_t j = 0;
+        for (; j < at->n_subjects; j++) {
+            const struct bw_pod_image *known = at->subjects[j].image;
+            if (known->len == image->len && memcmp(known->text, image->text, image->len) == 0 &&
+                (known->kind == BW_IMAGE_VOLUME) == (image->kind == BW_IMAGE_VOLUME)) {
+                break;
+            }
+        }
+        if (j == at->n_subjects) {
+            if (at->n_subjects == MAX_SUBJECTS) {
+                return -1;
+            }
+            at->subjects[at->n_subjects++].image = image;
+        }
+        at->subjects[j].n_fields++;
+    }
+    return 0;
+}
+
+static bool is_node(const struct bw_review *review)
+{
+    for (size_t i = 0; review->groups != NULL && review->groups[i] != NULL; i++) {
+        if (strcmp(review->groups[i], "system:nodes") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is settled without looking at an image. true if it was answered. */
+static bool settle(struct bw_admission *at)
+{
+    struct bw_review *review = &at->review;
+    const struct bw_config *config = at->config;
+    bool update = strcmp(review->operation, "UPDATE") == 0;
+    if (!update && strcmp(review->operation, "CREATE") != 0) {
+        allow(at, "skip", "operation");
+    } else if (bw_subresource_imageless(review->subresource)) {
+        allow(at, "skip", "subresource");
+    } else if (!review->now.supported && config->unsupported_deny) {
+        const struct bw_outcome outcome = {
+            .decision = "deny",
+            .reason = "unsupported_resource",
+            .code = 403,
+            .status_reason = "Forbidden",
+            .message =
+                "breakwater does not know where this kind of object names its images; extraResources can tell it"};
+        answer(at, &outcome);
+    } else if (!review->now.supported) {
+        allow(at, "skip", "unsupported_resource");
+    } else if (review->now.template && config->resource_mode == BW_RESOURCES_PODS_ONLY) {
+        allow(at, "skip", "pods_only");
+    } else {
+        at->warn_only = review->now.template && config->resource_mode == BW_RESOURCES_PODS_ENFORCE_WORKLOADS_WARN;
+        if (review->mirror_pod && is_node(review)) { /* it runs already; denying would only hide it */
+            if (config->mirror_pods == BW_MIRROR_IGNORE) {
+                allow(at, "skip", "mirror_pod");
+                return true;
+            }
+            at->background = config->mirror_pods == BW_MIRROR_AUDIT;
+        }
+        if (update && (!config->updates_all || review->old_deleting)) {
+            review->now.n_images =
+                bw_pod_images_changed((struct bw_pod_image *)(uintptr_t)review->now.images, review->now.n_images,
+                                      review->before.images, review->before.n_images);
+            if (review->now.n_images == 0) {
+                allow(at, "unchanged", "no_new_image");
+            }
+        } else if (review->now.n_images == 0) {
+            allow(at, "allow", "no_images");
+        }
+    }
+    return at->done;
+}
+
+/* A body that cannot be read: an HTTP error without a uid, a denial inside a review with one. */
+static void refuse_body(struct bw_admission *at, const struct bw_error *err)
+{
+    if (at->head.uid == NULL) {
+        at->result = (struct bw_admit_result){.http_status = 400,
+                                              .body = bw_arena_printf(&at->arena, "%s\n", err->message),
+                                              .decision = "error",
+                                              .reason = "bad_request"};
+        at->result.body = at->result.body == NULL ? "bad request\n" : at->result.body;
+        at->result.len = strlen(at->result.body);
+        at->result.detail = at->result.body;
+        at->done = true;
+        return;
+    }
+    at->review = (struct bw_review){.uid = at->head.uid,
+                                    .api_version = at->head.api_version,
+                                    .kind = "",
+                                    .group = "",
+                                    .resource = "",
+                                    .subresource = "",
+                                    .namespace = "",
+                                    .name = "",
+                                    .operation = "",
+                                    .username = ""};
+    const struct bw_outcome outcome = {.decision = "deny",
+                                       .reason = "malformed_object",
+                                       .code = 400,
+                                       .status_reason = "BadRequest",
+                                       .message = err->message};
+    answer(at, &outcome);
+}
+
+static void read_body(struct bw_admission *at, const char *body, size_t len)
+{
+    struct bw_error err = {0};
+    bool read = bw_review_read(&at->review, body, len, &at->arena);
+    if (read && !at->review.now.supported && at->config->n_extra_resources > 0) {
+        read = false; /* a custom kind may be meant: only the other reader knows them */
+    }
+    if (read) {
+        at->head = (struct bw_review_head){at->review.api_version, at->review.uid};
+    } else if (bw_review_decode(&at->review, &at->head, body, len, at->config->extra_resources,
+                                at->config->n_extra_resources, &at->arena, &err) != 0) {
+        refuse_body(at, &err);
+    }
+}
+
+struct bw_admission *bw_admission_begin(const struct bw_services *services, const char *body, size_t len,
+                                        int64_t timeout_ms, int64_t elapsed_ms)
+{
+    struct bw_admission *at = calloc(1, sizeof(*at));
+    if (at == NULL) {
+        abort();
+    }
+    bw_arena_init(&at->arena, BW_ARENA_ADMISSION);
+    at->services = services;
+    at->since_ms = bw_monotonic_ms();
+    at->config = bw_slot_acquire(services->config);
+    set_deadline(at, timeout_ms, elapsed_ms);
+    read_body(at, body, len);
+    if (at->done || settle(at)) {
+        return at;
+    }
+    at->bundles = bw_slot_acquire(services->bundles);
+    at->bundle = at->bundles == NULL ? NULL : bw_bundle_set_find(at->bundles, NULL);
+    at->source = bw_slot_acquire(services->source);
+    if (at->bundle == NULL) {
+        fault(at, BW_FAULT_NO_BUNDLE,
+              "no policy bundle is in force, so no image can be judged; the operator of breakwater has to load one");
+    } else if (at->source == NULL || add_subjects(at) != 0) {
+        fault(at, BW_FAULT_INTERNAL, "the object names more images than one admission can judge");
+    }
+    if (at->review.now.node_architecture != NULL) {
+        at->asks_platform = true;
+        at->platform = (struct bw_platform){.os = at->review.now.node_os == NULL ? "linux" : at->review.now.node_os,
+                                            .architecture = at->review.now.node_architecture,
+                                            .variant = ""};
+    }
+    return at;
+}
+
+/* ---- one image ---- */
+
+static void subject_fault(struct bw_subject *subject, enum bw_fault which, const struct bw_error *err)
+{
+    subject->state = BW_SUBJECT_FAULTY;
+    subject->fault = which;
+    subject->error = *err;
+}
+
+static bool is_admitted_artifact(const struct bw_admission *at, const struct bw_subject *subject,
+                                 const struct bw_error *err)
+{
+    return subject->image->kind == BW_IMAGE_VOLUME && at->config->allow_artifact_volumes &&
+           strcmp(err->detail, "not_an_image") == 0;
+}
+
+static int parse_subject(struct bw_admission *at, struct bw_subject *subject)
+{
+    struct bw_error err = {0};
+    if (memchr(subject->image->text, '\0', subject->image->len) != NULL) {
+        (void)bw_error_detail(&err, BW_EINPUT, "invalid_reference", "the image holds a NUL character");
+    } else if (bw_reference_parse(&subject->reference, subject->image->text, subject->image->len, &at->arena, &err) ==
+               0) {
+        subject->parsed = true;
+        return 0;
+    }
+    subject_fault(subject, BW_FAULT_INVALID_REFERENCE, &err);
+    return -1;
+}
+
+static const char *verdict_key(struct bw_admission *at, const struct bw_subject *subject,
+                               const struct bw_image_variant *variant, bool tag_counts)
+{
+    return bw_arena_printf(&at->arena, "%s %s %s/%s:%s %s %d %s/%s %s", bw_bundle_hash(at->bundle),
+                           variant->digest.text, subject->reference.registry, subject->reference.repository,
+                           subject->reference.tag == NULL ? "" : subject->reference.tag, subject->reference.digest.text,
+                           tag_counts, variant->platform.os == NULL ? "" : variant->platform.os,
+                           variant->platform.architecture == NULL ? "" : variant->platform.architecture,
+                           at->config->hash);
+}
+
+/* The verdict of one variant. 1: it is being evaluated; -1: failed, the subject says why. */
+static int judge_variant(struct bw_admission *at, struct bw_subject *subject, size_t index,
+                         const struct bw_image_variant *variant, bool tag_counts, bool blocking)
+{
+    struct bw_subject_variant *into = &subject->variants[index];
+    struct bw_error err = {0};
+    struct bw_verdict_question question = {
+        .key = verdict_key(at, subject, variant, tag_counts),
+        .bundle = at->bundle,
+        .report = variant->report,
+        .reference = &subject->reference,
+        .tag_counts = tag_counts,
+        .no_mapping = at->config->no_mapping_match,
+        .now_s = bw_wall_s(),
+        .at_once = blocking,
+    };
+    into->digest = variant->digest;
+    into->platform = variant->platform.os == NULL ? "" : bw_platform_text(&variant->platform, &at->arena);
+    if (question.key == NULL || into->platform == NULL) {
+        (void)bw_arena_spent(&err);
+    } else if (bw_verdicts_ask(&into->verdict, &subject->job, at->services->verdicts, &question, &err) == 0) {
+        return into->verdict == NULL ? 1 : 0;
+    }
+    subject_fault(subject, bw_fault_of(&err), &err);
+    return -1;
+}
+
+static void release_variants(struct bw_subject *subject)
+{
+    for (size_t i = 0; i < subject->n_variants; i++) {
+        bw_verdict_release(subject->variants[i].verdict);
+    }
+    subject->variants = NULL;
+    subject->n_variants = 0;
+}
+
+static void judge(struct bw_admission *at, struct bw_subject *subject, const struct bw_image_answer *image,
+                  bool blocking)
+{
+    struct bw_error err = {0};
+    bool running = false;
+    subject->variants = bw_arena_array(&at->arena, image->n_variants, sizeof(*subject->variants));
+    if (subject->variants == NULL || image->n_variants == 0) {
+        (void)bw_arena_spent(&err);
+        subject->variants = NULL;
+        subject_fault(subject, BW_FAULT_INTERNAL, &err);
+        return;
+    }
+    subject->n_variants = image->n_variants;
+    subject->stale = image->stale;
+    for (size_t i = 0; i < image->n_variants; i++) {
+        int status = judge_variant(at, subject, i, &image->variants[i], image->tag_current, blocking);
+        if (status < 0) {
+            release_variants(subject);
+            return;
+        }
+        running = running || status > 0;
+    }
+    if (running) { /* asked again as a whole: what is known by then is in the cache */
+        release_variants(subject);
+        subject->state = BW_SUBJECT_PENDING;
+        subject->estimate_s = 1;
+        return;
+    }
+    subject->state = BW_SUBJECT_DECIDED;
+}
+
+static void look_at(struct bw_admission *at, struct bw_subject *subject, bool blocking)
+{
+    struct bw_image_answer image = {0};
+    struct bw_error err = {0};
+    if (!subject->parsed && parse_subject(at, subject) != 0) {
+        return;
+    }
+    const struct bw_image_question question = {
+        .source = at->source,
+        .reference = &subject->reference,
+        .platforms = at->asks_platform ? &at->platform : at->config->default_platforms,
+        .n_platforms = at->asks_platform ? 1 : at->config->n_default_platforms,
+        .allow_blocking_stores = blocking,
+        .allow_analysis = true,
+        .since_ms = at->since_ms,
+    };
+    if (bw_catalog_ask(&image, at->services->catalog, &question, &at->arena, &err) != 0) {
+        subject_fault(subject, bw_fault_of(&err), &err);
+        return;
+    }
+    if (image.state == BW_IMAGE_READY) {
+        judge(at, subject, &image, blocking);
+    } else if (image.state == BW_IMAGE_FAILED && is_admitted_artifact(at, subject, &image.error)) {
+        subject->state = BW_SUBJECT_DECIDED; /* no variants: nothing speaks against it */
+    } else if (image.state == BW_IMAGE_FAILED) {
+        subject_fault(subject, bw_fault_of(&image.error), &image.error);
+    } else {
+        subject->state = BW_SUBJECT_PENDING;
+        subject->job = image.job;
+        subject->estimate_s = image.estimate_s;
+        memcpy(subject->progress, image.progress, sizeof(subject->progress));
+    }
+    bw_image_answer_clear(&image);
+}
+
+/* ---- stepping ---- */
+
+enum bw_admit_state bw_admission_step(struct bw_admission *at, bool blocking, const uint64_t **jobs, size_t *n_jobs)
+{
+    *n_jobs = 0;
+    if (at->done) {
+        return BW_ADMIT_DONE;
+    }
+    for (size_t i = 0; i < at->n_subjects; i++) {
+        struct bw_subject *subject = &at->subjects[i];
+        if (subject->state == BW_SUBJECT_OPEN || subject->state == BW_SUBJECT_PENDING) {
+            look_at(at, subject, blocking);
+        }
+        if (subject->state == BW_SUBJECT_PENDING) {
+            at->jobs[(*n_jobs)++] = subject->job;
+        }
+    }
+    if (*n_jobs > 0 && !at->background && !bw_deadline_passed(at->deadline)) {
+        *jobs = at->jobs;
+        return BW_ADMIT_WAIT;
+    }
+    decide(at, false);
+    return BW_ADMIT_DONE;
+}
+
+void bw_admission_finish(struct bw_admission *at, enum bw_admission_end end)
+{
+    if (!at->done) {
+        for (size_t i = 0; i < at->n_subjects; i++) {
+            if (at->subjects[i].state == BW_SUBJECT_OPEN) {
+                at->subjects[i].state = BW_SUBJECT_PENDING;
+            }
+        }
+        decide(at, end == BW_END_OVERLOAD);
+    }
+}
+
+const struct bw_admit_result *bw_admission_result(const struct bw_admission *at)
+{
+    return &at->result;
+}
+
+struct bw_deadline bw_admission_deadline(const struct bw_admission *at)
+{
+    return at->deadline;
+}
+
+void bw_admission_free(struct bw_admission *at)
+{
+    if (at == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < at->n_subjects; i++) {
+        release_variants(&at->subjects[i]);
+    }
+    bw_image_source_release(at->source);
+    bw_bundle_set_release(at->bundles);
+    bw_config_release(at->config);
+    bw_arena_clear(&at->arena);
+    free(at);
+}

@@ -69,6 +69,7 @@
 
 /* regular expressions: a pattern that needs more is an error of its rule, never a hang */
 #define BW_REGEX_MATCH_LIMIT 1000000
+#define BW_REGEX_MATCH_LIMIT_LONG 10000000        /* of a text past 256 bytes, where the clock counts as well */
 #define BW_REGEX_DEPTH_LIMIT 100000               /* without JIT only; one repeat of a group nests one deeper */
 #define BW_REGEX_HEAP_KIB    (16 * 1024)
 #define BW_REGEX_CPU_MS 1000                      /* of one match in a longer text, where one step may be long too */

@@ -84,7 +84,6 @@ static struct matcher *matcher_of_thread(uint32_t groups)
         matcher->data = pcre2_match_data_create(FIRST_GROUPS, NULL);
         if (!matcher->context || !matcher->data || pthread_setspecific(matcher_key, matcher))
             abort();
-        pcre2_set_match_limit(matcher->context, BW_REGEX_MATCH_LIMIT);
         pcre2_set_depth_limit(matcher->context, BW_REGEX_DEPTH_LIMIT);
         pcre2_set_heap_limit(matcher->context, BW_REGEX_HEAP_KIB);
         pcre2_set_callout(matcher->context, callout, matcher);
@@ -224,6 +223,7 @@ static int match(const struct bw_regex *regex, struct matcher *matcher, const ch
         return bw_error_detail(err, BW_EINPUT, "not_utf8", "regular expression '%.120s': the text is not UTF-8",
                                regex->text);
     const struct form *form = &regex->plain;
+    pcre2_set_match_limit(matcher->context, len > SHORT_TEXT ? BW_REGEX_MATCH_LIMIT_LONG : BW_REGEX_MATCH_LIMIT);
     if (len > SHORT_TEXT) {
         form = guarded_form((struct bw_regex *)(uintptr_t)regex, err); /* a cache: the meaning stays the same */
         if (!form)

@@ -601,8 +601,13 @@ static int branches(struct bw_python_walk *walk, unsigned flags, bool top, struc
 int bw_python_translate(struct bw_python_walk *walk, const char *pattern, size_t len, bool bytes, bool guarded,
                         struct bw_error *err)
 {
-    *walk = (struct bw_python_walk){
-        .begin = pattern, .at = pattern, .end = pattern + len, .bytes = bytes, .behind_groups = SIZE_MAX, .err = err};
+    *walk = (struct bw_python_walk){.begin = pattern,
+                                    .at = pattern,
+                                    .end = pattern + len,
+                                    .bytes = bytes,
+                                    .guarded = guarded,
+                                    .behind_groups = SIZE_MAX,
+                                    .err = err};
     bw_buf_init(&walk->out, 8 * BW_MAX_REGEX_BYTES); /* a literal takes up to six bytes, a category more */
     group_open(walk, NULL, 0);
     struct bw_width width;

@@ -39,8 +39,8 @@ struct bw_admit_result {
 /* Never NULL. timeout_ms is the value of ?timeout= (0: absent), elapsed_ms what has passed since the request line. */
 struct bw_admission *bw_admission_begin(const struct bw_services *services, const char *body, size_t len,
                                         int64_t timeout_ms, int64_t elapsed_ms);
-/* `blocking`: slow stores are read and long evaluations made on this thread; never on an event loop. On WAIT: *jobs is the
- * list of job numbers (analyses and evaluations), any of which may be news; it lives until the next step. */
+/* `blocking`: slow stores are read and long evaluations made on this thread; never on an event loop. On WAIT: *jobs is
+ * the list of job numbers (analyses and evaluations), any of which may be news; it lives until the next step. */
 enum bw_admit_state bw_admission_step(struct bw_admission *admission, bool blocking, const uint64_t **jobs,
                                       size_t *n_jobs);
 /* The budget is over, the server is overloaded or stops: every image without verdict is pending. */

@@ -174,9 +174,9 @@ static const char *place(struct writing *at, const struct bw_subject *subject, c
     if (subject->n_fields > 1) {
         (void)snprintf(more, sizeof(more), " (and %zu more)", subject->n_fields - 1);
     }
-    const char *text =
-        bw_arena_printf(at->arena, "%s%s %.300s%s%s%s%s%s", subject->image->field, more, subject->image->text,
-                        digest[0] ? " [" : "", digest, digest[0] ? "]" : "", many ? " " : "", many ? variant->platform : "");
+    const char *text = bw_arena_printf(at->arena, "%s%s %.300s%s%s%s%s%s", subject->image->field, more,
+                                       subject->image->text, digest[0] ? " [" : "", digest, digest[0] ? "]" : "",
+                                       many ? " " : "", many ? variant->platform : "");
     at->failed = at->failed || text == NULL;
     return text == NULL ? "" : text;
 }

@@ -1,0 +1,298 @@
+/* One event loop: messages from other threads, connections handed over, deadlines, slow clients, the drain. */
+#include "webhook/loop.h"
+
+#include <errno.h>
+#include <h2o/http1.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ACCEPT_BATCH = 16, SLOW_S = 10, HANDSHAKE_MS = 5000, MAX_PLAIN = 100, MAX_SWEPT = 256 };
+
+/* ---- messages ---- */
+
+void bw_loop_send(struct bw_loop *loop, struct bw_loop_message message)
+{
+    struct bw_loop_message *copy = malloc(sizeof(*copy));
+    if (copy == NULL) {
+        abort();
+    }
+    *copy = message;
+    copy->super = (h2o_multithread_message_t){{NULL, NULL}};
+    h2o_multithread_send_message(&loop->receiver, &copy->super);
+}
+
+static void on_job(struct bw_loop *loop, uint64_t job)
+{
+    for (h2o_linklist_t *at = loop->parked.next, *next = NULL; at != &loop->parked; at = next) {
+        struct bw_parked *parked = H2O_STRUCT_FROM_MEMBER(struct bw_parked, link, at);
+        next = at->next;
+        for (size_t i = 0; i < parked->n_jobs; i++) {
+            if (parked->jobs[i] == job) {
+                bw_parked_step(parked);
+                break;
+            }
+        }
+    }
+}
+
+static void on_close(void *data)
+{
+    (void)__atomic_sub_fetch((unsigned *)data, 1, __ATOMIC_RELAXED);
+}
+
+static void adopt(struct bw_loop *loop, int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    h2o_socket_t *sock = h2o_evloop_socket_create(loop->context.loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+    sock->on_close.cb = on_close;
+    sock->on_close.data = &loop->connections;
+    h2o_accept(&loop->webhook, sock);
+}
+
+static void replace_certificate(struct bw_loop *loop, SSL_CTX *tls)
+{
+    for (size_t i = 0; i < BW_RETIRED; i++) {
+        struct bw_retired_tls *retired = &loop->retired[i];
+        if (retired->tls == NULL) {
+            *retired = (struct bw_retired_tls){loop->webhook.ssl_ctx, bw_monotonic_ms() + HANDSHAKE_MS + 2000};
+            loop->webhook.ssl_ctx = tls;
+            return;
+        }
+    }
+    SSL_CTX_free(tls); /* sixteen replacements within seven seconds: the next one will be taken */
+}
+
+static void close_listener(struct bw_listener *listener)
+{
+    if (listener->socket != NULL) {
+        h2o_socket_read_stop(listener->socket);
+        h2o_socket_close(listener->socket);
+        listener->socket = NULL;
+        listener->fd = -1;
+    }
+}
+
+static void drain(struct bw_loop *loop)
+{
+    if (loop->number == 0) {
+        close_listener(&loop->server->webhook);
+    }
+    h2o_context_request_shutdown(&loop->context);
+}
+
+static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    struct bw_loop *loop = H2O_STRUCT_FROM_MEMBER(struct bw_loop, receiver, receiver);
+    while (!h2o_linklist_is_empty(messages)) {
+        struct bw_loop_message *message = H2O_STRUCT_FROM_MEMBER(struct bw_loop_message, super.link, messages->next);
+        h2o_linklist_unlink(&message->super.link);
+        switch (message->kind) {
+        case BW_LOOP_JOB:
+            on_job(loop, message->job);
+            break;
+        case BW_LOOP_CONNECTION:
+            adopt(loop, message->fd);
+            break;
+        case BW_LOOP_CERTIFICATE:
+            replace_certificate(loop, message->tls);
+            break;
+        case BW_LOOP_DRAIN:
+            drain(loop);
+            break;
+        case BW_LOOP_QUIT:
+            loop->quit = true;
+            break;
+        }
+        free(message);
+    }
+}
+
+/* ---- accepting: loop 0 takes all, the loop with the fewest connections gets each ---- */
+
+static struct bw_loop *emptiest(struct bw_server *server, unsigned *total)
+{
+    struct bw_loop *best = &server->loops[0];
+    *total = 0;
+    for (unsigned i = 0; i < server->n_loops; i++) {
+        struct bw_loop *loop = &server->loops[i];
+        unsigned n = __atomic_load_n(&loop->connections, __ATOMIC_RELAXED);
+        *total += n;
+        best = n < __atomic_load_n(&best->connections, __ATOMIC_RELAXED) ? loop : best;
+    }
+    return best;
+}
+
+static void on_accept_webhook(h2o_socket_t *socket, const char *err)
+{
+    struct bw_listener *listener = socket->data;
+    struct bw_server *server = listener->server;
+    for (int i = 0; err == NULL && i < ACCEPT_BATCH; i++) {
+        int fd = accept4(h2o_socket_get_fd(socket), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        unsigned total = 0;
+        if (fd < 0) {
+            return;
+        }
+        struct bw_loop *loop = emptiest(server, &total);
+        if (total >= server->max_connections) {
+            (void)close(fd);
+            continue;
+        }
+        (void)__atomic_add_fetch(&loop->connections, 1, __ATOMIC_RELAXED);
+        if (loop->number == 0) {
+            adopt(loop, fd);
+        } else {
+            bw_loop_send(loop, (struct bw_loop_message){.kind = BW_LOOP_CONNECTION, .fd = fd});
+        }
+    }
+}
+
+static void on_accept_plain(h2o_socket_t *socket, const char *err)
+{
+    struct bw_listener *listener = socket->data;
+    for (int i = 0; err == NULL && i < ACCEPT_BATCH; i++) {
+        h2o_socket_t *sock = h2o_evloop_socket_accept(socket);
+        if (sock == NULL) {
+            return;
+        }
+        if (listener->connections >= MAX_PLAIN) {
+            h2o_socket_close(sock);
+            continue;
+        }
+        listener->connections++;
+        sock->on_close.cb = on_close;
+        sock->on_close.data = &listener->connections;
+        h2o_accept(&listener->accept, sock);
+    }
+}
+
+void bw_listener_start(struct bw_listener *listener, struct bw_loop *loop)
+{
+    bool webhook = listener == &loop->server->webhook;
+    listener->socket = h2o_evloop_socket_create(loop->context.loop, listener->fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->socket->data = listener;
+    listener->accept = (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = listener->hosts};
+    h2o_socket_read_start(listener->socket, webhook ? on_accept_webhook : on_accept_plain);
+}
+
+/* ---- time ---- */
+
+static void on_tick(h2o_timeout_entry_t *entry)
+{
+    struct bw_loop *loop = H2O_STRUCT_FROM_MEMBER(struct bw_loop, tick, entry);
+    __atomic_store_n(&loop->last_tick_ms, bw_monotonic_ms(), __ATOMIC_RELAXED);
+    for (h2o_linklist_t *at = loop->parked.next, *next = NULL; at != &loop->parked; at = next) {
+        struct bw_parked *parked = H2O_STRUCT_FROM_MEMBER(struct bw_parked, link, at);
+        next = at->next;
+        if (bw_deadline_passed(bw_admission_deadline(parked->admission))) {
+            bw_parked_finish(parked, BW_END_DEADLINE);
+        }
+    }
+    h2o_timeout_link(loop->context.loop, &loop->context.hundred_ms_timeout, &loop->tick);
+}
+
+struct sweep {
+    int64_t now_s;
+    bool draining;
+    int fds[MAX_SWEPT];
+    size_t n;
+};
+
+/* A request whose head or body, or whose reader, is too slow; in a drain also a connection that idles. */
+static int judge_connection(h2o_req_t *req, void *data)
+{
+    struct sweep *sweep = data;
+    int64_t begun = req->timestamps.request_begin_at.tv_sec, taken = req->processed_at.at.tv_sec;
+    int64_t answered = req->timestamps.response_start_at.tv_sec;
+    bool slow = begun == 0     ? sweep->draining
+                : taken == 0   ? sweep->now_s - begun > SLOW_S
+                : answered > 0 ? sweep->now_s - answered > SLOW_S
+                               : false;
+    if (slow && sweep->n < MAX_SWEPT) {
+        sweep->fds[sweep->n++] = h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn));
+    }
+    return 0;
+}
+
+static void on_second(h2o_timeout_entry_t *entry)
+{
+    struct bw_loop *loop = H2O_STRUCT_FROM_MEMBER(struct bw_loop, second, entry);
+    struct sweep sweep = {.now_s = bw_wall_s(),
+                          .draining = __atomic_load_n(&loop->server->draining, __ATOMIC_RELAXED) &&
+                                      loop->server->webhook.socket == NULL};
+    (void)H2O_HTTP1_CALLBACKS.foreach_request(&loop->context, judge_connection, &sweep);
+    for (size_t i = 0; i < sweep.n; i++) { /* the loop sees the end of file and disposes of the rest itself */
+        (void)shutdown(sweep.fds[i], SHUT_RDWR);
+    }
+    for (size_t i = 0; i < BW_RETIRED; i++) {
+        if (loop->retired[i].tls != NULL && bw_monotonic_ms() > loop->retired[i].free_at_ms) {
+            SSL_CTX_free(loop->retired[i].tls);
+            loop->retired[i].tls = NULL;
+        }
+    }
+    h2o_timeout_link(loop->context.loop, &loop->context.one_sec_timeout, &loop->second);
+}
+
+/* ---- life ---- */
+
+void bw_loop_init(struct bw_loop *loop, struct bw_server *server, unsigned number)
+{
+    loop->server = server;
+    loop->number = number;
+    h2o_context_init(&loop->context, h2o_evloop_create(), &server->conf);
+    h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, on_messages);
+    h2o_linklist_init_anchor(&loop->parked);
+    loop->webhook = (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = server->webhook.hosts, .ssl_ctx = server->tls};
+    (void)SSL_CTX_up_ref(server->tls);
+    loop->last_tick_ms = bw_monotonic_ms();
+}
+
+void *bw_loop_run(void *payload)
+{
+    struct bw_loop *loop = payload;
+    h2o_socket_buffer_prototype._initial_buf.capacity = 64 * 1024; /* reviews of 40 KiB arrive without copies */
+    loop->tick.cb = on_tick;
+    loop->second.cb = on_second;
+    h2o_timeout_link(loop->context.loop, &loop->context.hundred_ms_timeout, &loop->tick);
+    h2o_timeout_link(loop->context.loop, &loop->context.one_sec_timeout, &loop->second);
+    if (loop->number == 0) {
+        bw_listener_start(&loop->server->webhook, loop);
+        bw_listener_start(&loop->server->health, loop);
+        bw_listener_start(&loop->server->metrics, loop);
+    }
+    while (!loop->quit) {
+        (void)h2o_evloop_run(loop->context.loop, INT32_MAX);
+    }
+    if (loop->number == 0) {
+        close_listener(&loop->server->webhook);
+        close_listener(&loop->server->health);
+        close_listener(&loop->server->metrics);
+    }
+    (void)h2o_evloop_run(loop->context.loop, 0); /* closed sockets are freed here */
+    h2o_timeout_unlink(&loop->tick);
+    h2o_timeout_unlink(&loop->second);
+    if (h2o_timeout_is_linked(&loop->context.http2._graceful_shutdown_timeout)) {
+        h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
+    }
+    return NULL;
+}
+
+void bw_loop_dispose(struct bw_loop *loop)
+{
+    for (size_t i = 0; i < BW_RETIRED; i++) {
+        SSL_CTX_free(loop->retired[i].tls);
+    }
+    SSL_CTX_free(loop->webhook.ssl_ctx);
+    if (__atomic_load_n(&loop->connections, __ATOMIC_RELAXED) != 0) {
+        return; /* connections that outlived the drain hold the loop; the process is about to end */
+    }
+    (void)h2o_evloop_run(loop->context.loop, 0); /* messages sent after the end */
+    h2o_multithread_unregister_receiver(loop->context.queue, &loop->receiver);
+    h2o_evloop_t *evloop = loop->context.loop;
+    h2o_context_dispose(&loop->context);
+    h2o_evloop_destroy(evloop);
+}

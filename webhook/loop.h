@@ -1,0 +1,104 @@
+#ifndef BW_WEBHOOK_LOOP_H
+#define BW_WEBHOOK_LOOP_H
+
+#include "webhook/server.h"
+
+#include <h2o.h>
+#include <pthread.h>
+
+/*
+ * An event loop and what lives on it. h2o_req_t and parked admissions are touched by their own loop's thread alone; all
+ * else comes as messages.
+ */
+enum { BW_MAX_LOOPS = 8, BW_MAX_CHECKS = 8, BW_RETIRED = 16 };
+
+enum bw_loop_message_kind { BW_LOOP_JOB, BW_LOOP_CONNECTION, BW_LOOP_CERTIFICATE, BW_LOOP_DRAIN, BW_LOOP_QUIT };
+
+struct bw_loop_message {
+    h2o_multithread_message_t super;
+    enum bw_loop_message_kind kind;
+    uint64_t job;
+    int fd;
+    SSL_CTX *tls; /* one reference, for the loop */
+};
+
+struct bw_retired_tls { /* a replaced context: handshakes that began with it may still come to it */
+    SSL_CTX *tls;
+    int64_t free_at_ms;
+};
+
+struct bw_loop {
+    struct bw_server *server;
+    unsigned number;
+    pthread_t thread;
+    h2o_context_t context;
+    h2o_multithread_receiver_t receiver;
+    h2o_accept_ctx_t webhook;
+    h2o_timeout_entry_t tick, second;
+    h2o_linklist_t parked; /* of struct bw_parked */
+    struct bw_retired_tls retired[BW_RETIRED];
+    unsigned connections; /* atomic: read by the accepting loop */
+    bool quit;
+    int64_t last_tick_ms; /* atomic: liveness */
+};
+
+struct bw_listener { /* on loop 0 */
+    struct bw_server *server;
+    int fd;
+    char address[80];
+    h2o_socket_t *socket;
+    h2o_hostconf_t *hosts[2];
+    h2o_accept_ctx_t accept; /* of the plain ones */
+    unsigned connections;
+};
+
+struct bw_check {
+    char name[32];
+    char why[160];
+    bool ready;
+};
+
+struct bw_server {
+    const struct bw_services *services;
+    uint64_t max_request_bytes;
+    unsigned max_in_flight, max_connections, n_loops;
+    int64_t shutdown_delay_ms, shutdown_timeout_ms;
+    h2o_globalconf_t conf;
+    struct bw_loop loops[BW_MAX_LOOPS];
+    struct bw_listener webhook, health, metrics;
+    SSL_CTX *tls;
+    int64_t certificate_ends_s; /* atomic */
+    unsigned in_flight;         /* atomic: admissions begun and not gone */
+    bool draining;              /* atomic */
+    bool started;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t wake;
+    bool stop, at_once;
+    struct bw_check checks[BW_MAX_CHECKS];
+    size_t n_checks;
+};
+
+struct bw_parked { /* in its request's pool: gone with it */
+    h2o_linklist_t link;
+    struct bw_loop *loop;
+    h2o_req_t *req;
+    struct bw_admission *admission;
+    const uint64_t *jobs;
+    size_t n_jobs;
+    int64_t began_ms;
+    bool answered;
+};
+
+/* loop.c */
+void bw_loop_init(struct bw_loop *loop, struct bw_server *server, unsigned number);
+void bw_loop_dispose(struct bw_loop *loop); /* after its thread has ended, when no one can send any more */
+void *bw_loop_run(void *loop);
+void bw_loop_send(struct bw_loop *loop, struct bw_loop_message message); /* any thread */
+void bw_listener_start(struct bw_listener *listener, struct bw_loop *loop);
+
+/* routes.c */
+void bw_routes_register(struct bw_server *server);
+void bw_parked_step(struct bw_parked *parked);                          /* a job it waits for is done */
+void bw_parked_finish(struct bw_parked *parked, enum bw_admission_end); /* answers with what is known */
+
+#endif

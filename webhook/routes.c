@@ -1,0 +1,315 @@
+/* What is answered where: /validate on the webhook's port, /livez /readyz /healthz /version on the health port,
+ * /metrics. */
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/metrics.h"
+#include "webhook/loop.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+enum { LIVE_MS = 30000, MAX_METRICS_BYTES = 4 * 1024 * 1024 };
+
+struct handler {
+    h2o_handler_t super;
+    struct bw_server *server;
+};
+
+/* ---- metrics ---- */
+
+static const double seconds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+
+static struct bw_metric requests_total = {
+    .name = "breakwater_admission_requests_total",
+    .help = "Admissions answered, by decision, reason and operation.",
+    .kind = BW_METRIC_COUNTER,
+    .labels = {"decision", "reason", "operation"},
+};
+static struct bw_metric duration_seconds = {
+    .name = "breakwater_admission_duration_seconds",
+    .help = "Time from the first byte of a review to its answer.",
+    .kind = BW_METRIC_HISTOGRAM,
+    .labels = {"decision"},
+    .buckets = seconds,
+    .n_buckets = BW_LENGTH(seconds),
+};
+static struct bw_metric in_flight = {
+    .name = "breakwater_admissions_in_flight", .help = "Admissions begun and not answered.", .kind = BW_METRIC_GAUGE};
+static struct bw_metric certificate_end = {
+    .name = "breakwater_certificate_expiry_timestamp_seconds",
+    .help = "When the serving certificate ends, as seconds since 1970.",
+    .kind = BW_METRIC_GAUGE,
+};
+static struct bw_metric bundles_loaded = {
+    .name = "breakwater_bundles_loaded", .help = "Policy bundles in force.", .kind = BW_METRIC_GAUGE};
+static struct bw_metric build_info = {
+    .name = "breakwater_build_info", .help = "Always 1.", .kind = BW_METRIC_GAUGE, .labels = {"version"}};
+static struct bw_metric analyses_running = {
+    .name = "breakwater_analyses_running", .help = "Image jobs that run now.", .kind = BW_METRIC_GAUGE};
+static struct bw_metric analyses_queued = {
+    .name = "breakwater_analyses_queued", .help = "Image jobs that wait for a thread.", .kind = BW_METRIC_GAUGE};
+static struct bw_metric catalog_answers = {.name = "breakwater_catalog_answers",
+                                           .help = "Since the start: where reports came from.",
+                                           .kind = BW_METRIC_GAUGE,
+                                           .labels = {"from"}};
+
+static void refresh_gauges(struct bw_server *server)
+{
+    struct bw_catalog_counts counts = bw_catalog_counts(server->services->catalog);
+    struct bw_bundle_set *set = bw_slot_acquire(server->services->bundles);
+    bw_metric_set(&bundles_loaded, set == NULL ? 0 : (double)bw_bundle_set_count(set), NULL);
+    bw_bundle_set_release(set);
+    bw_metric_set(&in_flight, __atomic_load_n(&server->in_flight, __ATOMIC_RELAXED), NULL);
+    bw_metric_set(&certificate_end, (double)__atomic_load_n(&server->certificate_ends_s, __ATOMIC_RELAXED), NULL);
+    bw_metric_set(&build_info, 1, BW_LABELS(BREAKWATER_VERSION));
+    bw_metric_set(&analyses_running, counts.running, NULL);
+    bw_metric_set(&analyses_queued, counts.queued, NULL);
+    bw_metric_set(&catalog_answers, (double)counts.memory_hits, BW_LABELS("memory"));
+    bw_metric_set(&catalog_answers, (double)counts.store_hits, BW_LABELS("store"));
+    bw_metric_set(&catalog_answers, (double)counts.analyses, BW_LABELS("analysis"));
+    bw_metric_set(&catalog_answers, (double)counts.failures, BW_LABELS("failure"));
+}
+
+/* ---- sending ---- */
+
+static void send_bytes(h2o_req_t *req, struct bw_server *server, int status, const char *reason, const char *type,
+                       const char *bytes, size_t len)
+{
+    static h2o_generator_t generator = {NULL, NULL};
+    h2o_iovec_t body = h2o_iovec_init(bytes, len);
+    req->res.status = status;
+    req->res.reason = reason;
+    req->res.content_length = len;
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    if (__atomic_load_n(&server->draining, __ATOMIC_RELAXED)) {
+        req->http1_is_persistent = 0;
+    }
+    h2o_start_response(req, &generator);
+    h2o_send(req, &body, 1, H2O_SEND_STATE_FINAL);
+}
+
+static int send_text(h2o_req_t *req, struct bw_server *server, int status, const char *reason, const char *text)
+{
+    h2o_iovec_t copy = h2o_strdup(&req->pool, text, SIZE_MAX);
+    send_bytes(req, server, status, reason, "text/plain; charset=utf-8", copy.base, copy.len);
+    return 0;
+}
+
+static bool path_is(const h2o_req_t *req, const char *path)
+{
+    size_t len = req->query_at == SIZE_MAX ? req->path.len : req->query_at;
+    return len == strlen(path) && memcmp(req->path.base, path, len) == 0;
+}
+
+static bool method_is(const h2o_req_t *req, const char *method)
+{
+    return h2o_memis(req->method.base, req->method.len, method, strlen(method));
+}
+
+static int not_allowed(h2o_req_t *req, struct bw_server *server, const char *allow)
+{
+    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("allow"), 0, NULL, allow, strlen(allow));
+    return send_text(req, server, 405, "Method Not Allowed", "method not allowed\n");
+}
+
+/* ---- admissions ---- */
+
+static void log_admission(const struct bw_admit_result *result, int64_t took_ms)
+{
+    bw_log(BW_LOG_INFO, "admission", BW_F("requestUID", result->uid), BW_F("decision", result->decision),
+           BW_F("reason", result->reason), BW_F("operation", result->operation), BW_F("kind", result->kind),
+           BW_F("namespace", result->namespace), BW_F("name", result->name), BW_F("user", result->username),
+           BW_FI("images", result->n_images), BW_F("bundle", result->bundle), BW_FI("milliseconds", took_ms),
+           BW_F("detail", result->detail));
+}
+
+static void answer(struct bw_parked *parked)
+{
+    const struct bw_admit_result *result = bw_admission_result(parked->admission);
+    int64_t took_ms = bw_monotonic_ms() - parked->began_ms;
+    if (h2o_linklist_is_linked(&parked->link)) {
+        h2o_linklist_unlink(&parked->link);
+    }
+    parked->answered = true;
+    log_admission(result, took_ms);
+    bw_metric_add(&requests_total, 1, BW_LABELS(result->decision, result->reason, result->operation));
+    bw_metric_observe(&duration_seconds, (double)took_ms / 1000, BW_LABELS(result->decision));
+    const char *reason = result->http_status == 200   ? "OK"
+                         : result->http_status == 400 ? "Bad Request"
+                                                      : "Internal Server Error";
+    send_bytes(parked->req, parked->loop->server, result->http_status, reason,
+               result->http_status == 200 ? "application/json" : "text/plain; charset=utf-8", result->body,
+               result->len);
+}
+
+void bw_parked_step(struct bw_parked *parked)
+{
+    if (bw_admission_step(parked->admission, false, &parked->jobs, &parked->n_jobs) == BW_ADMIT_DONE) {
+        answer(parked);
+    }
+}
+
+void bw_parked_finish(struct bw_parked *parked, enum bw_admission_end end)
+{
+    bw_admission_finish(parked->admission, end);
+    answer(parked);
+}
+
+/* The request is over: answered, or its client has gone. */
+static void on_dispose(void *data)
+{
+    struct bw_parked *parked = data;
+    if (h2o_linklist_is_linked(&parked->link)) {
+        h2o_linklist_unlink(&parked->link);
+    }
+    (void)__atomic_sub_fetch(&parked->loop->server->in_flight, 1, __ATOMIC_RELAXED);
+    bw_admission_free(parked->admission);
+}
+
+static bool is_json(const h2o_req_t *req)
+{
+    static const char type[] = "application/json";
+    ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_CONTENT_TYPE, -1);
+    if (at < 0) {
+        return false;
+    }
+    h2o_iovec_t value = req->headers.entries[at].value;
+    size_t len = sizeof(type) - 1;
+    return value.len >= len && strncasecmp(value.base, type, len) == 0 &&
+           (value.len == len || value.base[len] == ';' || value.base[len] == ' ');
+}
+
+static int64_t elapsed_ms(const h2o_req_t *req)
+{
+    struct timeval now;
+    (void)gettimeofday(&now, NULL);
+    int64_t ms = ((int64_t)now.tv_sec - req->timestamps.request_begin_at.tv_sec) * 1000 +
+                 ((int64_t)now.tv_usec - req->timestamps.request_begin_at.tv_usec) / 1000;
+    return ms < 0 || ms > 60000 ? 0 : ms; /* the wall clock may have been set */
+}
+
+static int on_validate(h2o_handler_t *self, h2o_req_t *req)
+{
+    struct bw_server *server = ((struct handler *)self)->server;
+    struct bw_loop *loop = H2O_STRUCT_FROM_MEMBER(struct bw_loop, context, req->conn->ctx);
+    if (!path_is(req, "/validate")) {
+        return send_text(req, server, 404, "Not Found", "AdmissionReviews go to /validate\n");
+    }
+    if (!method_is(req, "POST")) {
+        return not_allowed(req, server, "POST");
+    }
+    if (!is_json(req)) {
+        return send_text(req, server, 415, "Unsupported Media Type", "an AdmissionReview is application/json\n");
+    }
+    if (req->entity.base == NULL || req->entity.len == 0) {
+        return send_text(req, server, 400, "Bad Request", "the body is empty\n");
+    }
+    bool query = req->query_at != SIZE_MAX;
+    int64_t elapsed = elapsed_ms(req);
+    int64_t timeout = query ? bw_timeout_parse(req->path.base + req->query_at, req->path.len - req->query_at) : 0;
+    struct bw_parked *parked = h2o_mem_alloc_shared(&req->pool, sizeof(*parked), on_dispose);
+    *parked = (struct bw_parked){.loop = loop, .req = req, .began_ms = bw_monotonic_ms() - elapsed};
+    bool room = __atomic_add_fetch(&server->in_flight, 1, __ATOMIC_RELAXED) <= server->max_in_flight;
+    parked->admission = bw_admission_begin(server->services, req->entity.base, req->entity.len, timeout, elapsed);
+    if (!room) {
+        bw_parked_finish(parked, BW_END_OVERLOAD);
+        return 0;
+    }
+    bw_parked_step(parked);
+    if (!parked->answered) {
+        h2o_linklist_insert(&loop->parked, &parked->link);
+    }
+    return 0;
+}
+
+/* ---- health ---- */
+
+static bool is_live(const struct bw_server *server)
+{
+    for (unsigned i = 0; i < server->n_loops; i++) {
+        if (bw_monotonic_ms() - __atomic_load_n(&server->loops[i].last_tick_ms, __ATOMIC_RELAXED) > LIVE_MS) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Writes a line per check; whether all are ready. */
+static bool write_checks(struct bw_server *server, struct bw_buf *out)
+{
+    bool ready = !__atomic_load_n(&server->draining, __ATOMIC_RELAXED);
+    bw_buf_printf(out, "[%c] running\n", ready ? '+' : '-');
+    pthread_mutex_lock(&server->lock);
+    for (size_t i = 0; i < server->n_checks; i++) {
+        const struct bw_check *check = &server->checks[i];
+        bw_buf_printf(out, "[%c] %s%s%s\n", check->ready ? '+' : '-', check->name, check->why[0] ? ": " : "",
+                      check->why);
+        ready = ready && check->ready;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return ready;
+}
+
+static int on_health(h2o_handler_t *self, h2o_req_t *req)
+{
+    struct bw_server *server = ((struct handler *)self)->server;
+    bool verbose = req->query_at != SIZE_MAX &&
+                   strncmp(req->path.base + req->query_at, "?verbose", req->path.len - req->query_at) == 0;
+    if (!method_is(req, "GET") && !method_is(req, "HEAD")) {
+        return not_allowed(req, server, "GET, HEAD");
+    }
+    if (path_is(req, "/livez") || path_is(req, "/healthz")) {
+        return is_live(server)
+                   ? send_text(req, server, 200, "OK", "ok\n")
+                   : send_text(req, server, 503, "Service Unavailable", "an event loop makes no progress\n");
+    }
+    if (path_is(req, "/version")) {
+        return send_text(req, server, 200, "OK", "breakwater " BREAKWATER_VERSION "\n");
+    }
+    if (!path_is(req, "/readyz")) {
+        return send_text(req, server, 404, "Not Found", "/livez, /readyz, /healthz, /version\n");
+    }
+    BW_BUF_SCOPE text;
+    bw_buf_init(&text, 4096);
+    bool ready = write_checks(server, &text);
+    return send_text(req, server, ready ? 200 : 503, ready ? "OK" : "Service Unavailable",
+                     ready && !verbose ? "ok\n" : text.data);
+}
+
+static int on_metrics(h2o_handler_t *self, h2o_req_t *req)
+{
+    struct bw_server *server = ((struct handler *)self)->server;
+    if (!method_is(req, "GET") && !method_is(req, "HEAD")) {
+        return not_allowed(req, server, "GET, HEAD");
+    }
+    if (!path_is(req, "/metrics")) {
+        return send_text(req, server, 404, "Not Found", "/metrics\n");
+    }
+    BW_BUF_SCOPE text;
+    bw_buf_init(&text, MAX_METRICS_BYTES);
+    refresh_gauges(server);
+    bw_metrics_write(&text);
+    h2o_iovec_t copy = h2o_strdup(&req->pool, text.len == 0 ? "" : text.data, text.len);
+    send_bytes(req, server, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", copy.base, copy.len);
+    return 0;
+}
+
+/* ---- registering ---- */
+
+static void add_handler(struct bw_server *server, struct bw_listener *listener, const char *name,
+                        int (*on_req)(h2o_handler_t *self, h2o_req_t *req))
+{
+    listener->hosts[0] = h2o_config_register_host(&server->conf, h2o_iovec_init(name, strlen(name)), 65535);
+    h2o_pathconf_t *path = h2o_config_register_path(listener->hosts[0], "/", 0);
+    struct handler *handler = (struct handler *)h2o_create_handler(path, sizeof(*handler));
+    handler->super.on_req = on_req;
+    handler->server = server;
+}
+
+void bw_routes_register(struct bw_server *server)
+{
+    add_handler(server, &server->webhook, "webhook", on_validate);
+    add_handler(server, &server->health, "health", on_health);
+    add_handler(server, &server->metrics, "metrics", on_metrics);
+}

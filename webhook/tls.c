@@ -1,0 +1,96 @@
+/* The webhook's TLS context. HTTP/2 is not offered: the API server does not use it for webhooks, and it would only add
+ * attack surface. */
+#include "webhook/tls.h"
+
+#include "base/certificate.h"
+#include "base/limits.h"
+#include "base/watch_dir.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+                           unsigned in_len, void *payload)
+{
+    static const unsigned char offered[] = "\x08http/1.1";
+    (void)ssl;
+    (void)payload;
+    unsigned char *chosen = NULL;
+    if (SSL_select_next_proto(&chosen, out_len, offered, sizeof(offered) - 1, in, in_len) != OPENSSL_NPN_NEGOTIATED) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int refuse(struct bw_error *err, const char *file, const char *what)
+{
+    unsigned long code = ERR_get_error();
+    const char *why = code == 0 ? NULL : ERR_reason_error_string(code);
+    ERR_clear_error();
+    return bw_error_detail(err, BW_EINPUT, "certificate", "%s: %s%s%s", file, what, why == NULL ? "" : ": ",
+                           why == NULL ? "" : why);
+}
+
+static int read_pair(int64_t *not_after_out, const char *cert_file, const char *key_file, struct bw_error *err)
+{
+    BW_ARENA_SCOPE arena;
+    char *certificate = NULL, *key = NULL;
+    size_t certificate_len = 0, key_len = 0;
+    struct bw_certificate_facts facts = {0};
+    bw_arena_init(&arena, BW_MIB);
+    int status = bw_file_read(&certificate, &certificate_len, cert_file, BW_MAX_SETTINGS_BYTES, err);
+    if (status == 0) {
+        status = bw_file_read(&key, &key_len, key_file, BW_MAX_SETTINGS_BYTES, err);
+    }
+    if (status == 0 && bw_certificate_read(&facts, certificate, certificate_len, &arena, err) != 0) {
+        status = bw_error_wrap(err, "%s", cert_file);
+    }
+    if (status == 0 && bw_certificate_key_matches(certificate, key, err) != 0) {
+        status = bw_error_wrap(err, "%s and %s", cert_file, key_file);
+    }
+    if (key != NULL) {
+        explicit_bzero(key, key_len);
+    }
+    free(certificate);
+    free(key);
+    *not_after_out = facts.not_after_s;
+    return status;
+}
+
+int bw_tls_load(SSL_CTX **out, int64_t *not_after_out, const char *cert_file, const char *key_file,
+                struct bw_error *err)
+{
+    if (cert_file == NULL || key_file == NULL) {
+        return bw_error_set(err, BW_EINPUT,
+                            "a serving certificate is needed: tls.certFile and tls.keyFile, or --tls-cert "
+                            "and --tls-key; breakwater certs makes one");
+    }
+    if (read_pair(not_after_out, cert_file, key_file, err) != 0) {
+        return -1;
+    }
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+    if (tls == NULL) {
+        return refuse(err, cert_file, "no TLS context could be made");
+    }
+    (void)SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
+    (void)SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    (void)SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_set_num_tickets(tls, 0);
+    (void)SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_alpn_select_cb(tls, select_protocol, NULL);
+    int status = 0;
+    if (SSL_CTX_use_certificate_chain_file(tls, cert_file) != 1) {
+        status = refuse(err, cert_file, "is no certificate chain in PEM");
+    } else if (SSL_CTX_use_PrivateKey_file(tls, key_file, SSL_FILETYPE_PEM) != 1 ||
+               SSL_CTX_check_private_key(tls) != 1) {
+        status = refuse(err, key_file, "is not the key of the certificate");
+    }
+    if (status != 0) {
+        SSL_CTX_free(tls);
+        return -1;
+    }
+    *out = tls;
+    return 0;
+}

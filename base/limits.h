@@ -68,17 +68,17 @@
 #define BW_ANALYSIS_WALL_S        900
 
 /* regular expressions: a pattern that needs more is an error of its rule, never a hang */
-#define BW_REGEX_MATCH_LIMIT 1000000
-#define BW_REGEX_MATCH_LIMIT_LONG 10000000        /* of a text past 256 bytes, where the clock counts as well */
-#define BW_REGEX_DEPTH_LIMIT 100000               /* without JIT only; one repeat of a group nests one deeper */
-#define BW_REGEX_HEAP_KIB    (16 * 1024)
-#define BW_REGEX_CPU_MS 1000                      /* of one match in a longer text, where one step may be long too */
-#define BW_MAX_REGEX_BYTES   (32 * BW_KIB)
-#define BW_MAX_LINE_BYTES    (1 * BW_MIB) /* a longer line is searched this far */
+#define BW_REGEX_MATCH_LIMIT      1000000
+#define BW_REGEX_MATCH_LIMIT_LONG 10000000 /* of a text past 256 bytes, where the clock counts as well */
+#define BW_REGEX_DEPTH_LIMIT      100000   /* without JIT only; one repeat of a group nests one deeper */
+#define BW_REGEX_HEAP_KIB         (16 * 1024)
+#define BW_REGEX_CPU_MS           1000 /* of one match in a longer text, where one step may be long too */
+#define BW_MAX_REGEX_BYTES        (32 * BW_KIB)
+#define BW_MAX_LINE_BYTES         (1 * BW_MIB) /* a longer line is searched this far */
 
 /* bundles */
-#define BW_MAX_PROBLEMS 1000                      /* faults listed one by one; nobody reads more */
-#define BW_MAX_WARNINGS 200                       /* remarks listed one by one */
+#define BW_MAX_PROBLEMS 1000 /* faults listed one by one; nobody reads more */
+#define BW_MAX_WARNINGS 200  /* remarks listed one by one */
 
 /* arenas */
 #define BW_ARENA_ADMISSION  (64 * BW_MIB)  /* decoded object, images, findings of one request */

@@ -41,7 +41,7 @@ static size_t find_key(const char *path, bool *group_out)
 /* The nearest name among those that may stand where `name` does; else the place where a key of that name belongs. */
 static const char *suggest(const char *prefix, const char *name, struct bw_arena *arena)
 {
-    const char *names[128];
+    const char *names[128] = {NULL};
     size_t n_names = 0, prefix_len = strlen(prefix);
     for (size_t i = 0; i < bw_config_n_keys && n_names < BW_LENGTH(names); i++) {
         const char *path = bw_config_keys[i].path;

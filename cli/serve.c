@@ -161,6 +161,18 @@ static int open_access(struct serve *serve, const struct bw_config *config, stru
     return 0;
 }
 
+static const char *certificate_path(const struct serve *serve, const struct bw_config *config)
+{
+    const char *given = bw_argument(serve->arguments, "tls-cert");
+    return given != NULL ? given : config->cert_file;
+}
+
+static const char *key_path(const struct serve *serve, const struct bw_config *config)
+{
+    const char *given = bw_argument(serve->arguments, "tls-key");
+    return given != NULL ? given : config->key_file;
+}
+
 /* All or nothing: a configuration with a fault, or whose credentials cannot be read, changes nothing. */
 static void reload_config(struct serve *serve)
 {
@@ -190,6 +202,8 @@ static void reload_config(struct serve *serve)
         bw_config_release(config);
         return;
     }
+    config->cert_file = certificate_path(serve, config);
+    config->key_file = key_path(serve, config);
     bw_log_set_level(config->log_level);
     bw_slot_replace(&serve->config, config);
     if (load_bundles(serve, &err) != 0 || update_needs(serve, &err) != 0) {
@@ -210,18 +224,6 @@ static void reload_credentials(struct serve *serve)
         bw_log(BW_LOG_INFO, "registry credentials loaded", BW_F("file", config->credentials_file));
     }
     bw_config_release(config);
-}
-
-static const char *certificate_path(const struct serve *serve, const struct bw_config *config)
-{
-    const char *given = bw_argument(serve->arguments, "tls-cert");
-    return given != NULL ? given : config->cert_file;
-}
-
-static const char *key_path(const struct serve *serve, const struct bw_config *config)
-{
-    const char *given = bw_argument(serve->arguments, "tls-key");
-    return given != NULL ? given : config->key_file;
 }
 
 /* On any change of a watched folder, and on SIGHUP: takes over whatever differs. */
@@ -364,7 +366,7 @@ static int build(struct serve *serve, struct bw_config *config, struct bw_error 
         .registry = serve->accesses[0].registry,
         .source = &serve->source,
     };
-    if (bw_verdicts_create(&serve->services.verdicts, err) != 0) {
+    if (bw_verdicts_create(&serve->services.verdicts, 0, on_job_done, serve, err) != 0) {
         return -1;
     }
     struct bw_server *server = NULL;
@@ -383,11 +385,11 @@ static void tear_down(struct serve *serve)
     if (serve->catalog != NULL) {
         bw_catalog_destroy(serve->catalog);
     }
+    bw_verdicts_destroy(serve->services.verdicts);
     __atomic_store_n(&serve->server, NULL, __ATOMIC_RELEASE);
     if (server != NULL) {
         bw_server_destroy(server);
     }
-    bw_verdicts_destroy(serve->services.verdicts);
     bw_bundle_folder_destroy(serve->folder);
     bw_slot_clear(&serve->source);
     bw_slot_clear(&serve->bundles);

@@ -222,6 +222,7 @@ int bw_image_look_up(struct bw_image_answer *out, struct bw_reference *reference
         .n_platforms = platform == NULL ? 0 : 1,
         .allow_blocking_stores = true,
         .allow_analysis = true,
+        .since_ms = bw_monotonic_ms(),
     };
     int status = wait_with_progress(&answer, catalog, &question, text, arena, err);
     bw_image_source_release(source);

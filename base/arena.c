@@ -179,8 +179,9 @@ int bw_arena_grow(struct bw_arena *arena, void **array, size_t count, size_t *ca
     void *larger = bw_arena_array(arena, wanted, size);
     if (!larger)
         return bw_arena_spent(err);
-    if (count)
-        memcpy(larger, *array, count * size);
+    size_t kept = count < *capacity ? count : *capacity; /* who asks for room for several asks beyond the end */
+    if (kept)
+        memcpy(larger, *array, kept * size);
     *array = larger;
     *capacity = wanted;
     return 0;

@@ -412,7 +412,6 @@ static int set_options(struct bw_http_response *response, const struct bw_http_r
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, response) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, response->curl_error) == CURLE_OK &&
-        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
         /* a resolver that hangs is left behind, not waited for */
         curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
@@ -420,6 +419,8 @@ static int set_options(struct bw_http_response *response, const struct bw_http_r
                          left < client->connect_timeout_ms ? (long)left + 1 : client->connect_timeout_ms) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, client->low_speed_bytes_per_s) == CURLE_OK &&
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, client->low_speed_s) == CURLE_OK;
+    /* a handle that has been used keeps the buffer it has */
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     if (!set) {
         return bw_error_set(err, BW_EINTERNAL, "%s: libcurl does not take the request", response->label);
     }

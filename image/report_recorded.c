@@ -131,16 +131,18 @@ static enum bw_file_type file_type(const char *word)
 static int read_file(struct bw_report_reader *from, const json_t *element)
 {
     struct bw_report_file file = {.size = -1, .uid = -1, .gid = -1, .layer = -1};
-    const char *type = "";
+    const char *type = "", *name = NULL;
     int64_t mode = 0;
-    if (bw_reader_name(from, element, "path", &file.path) || bw_reader_text(from, element, "type", &type) ||
-        bw_reader_number(from, element, "mode", &mode) || bw_reader_number(from, element, "size", &file.size) ||
-        bw_reader_text(from, element, "linkto", &file.link) || bw_reader_text(from, element, "sha256", &file.sha256) ||
-        bw_reader_text(from, element, "sha1", &file.sha1) || bw_reader_text(from, element, "md5", &file.md5))
+    if (bw_reader_name(from, element, "path", &file.path) || bw_reader_text(from, element, "name", &name) ||
+        bw_reader_text(from, element, "type", &type) || bw_reader_number(from, element, "mode", &mode) ||
+        bw_reader_number(from, element, "size", &file.size) || bw_reader_text(from, element, "linkto", &file.link) ||
+        bw_reader_text(from, element, "sha256", &file.sha256) || bw_reader_text(from, element, "sha1", &file.sha1) ||
+        bw_reader_text(from, element, "md5", &file.md5))
         return -1;
     if (mode < 0 || mode > UINT32_MAX)
         return bw_reader_fault(from, "mode", "%lld is no file mode", (long long)mode);
-    file.type = file_type(type);
+    /* what stands in the archive under another name is there, but compared with nothing a package database says */
+    file.type = name != NULL && strcmp(name, file.path) != 0 ? BW_FILE_OTHER : file_type(type);
     file.mode = (uint32_t)mode;
     return bw_report_add_file(from->builder, &file, from->err);
 }

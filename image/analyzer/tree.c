@@ -4,6 +4,7 @@
  */
 #include "image/analyzer/tree.h"
 
+#include "base/deadline.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "image/analyzer/layer.h"
@@ -417,7 +418,9 @@ int bw_tree_build(struct bw_tree **out, int64_t *size_out, struct bw_layer *cons
     }
     bw_arena_init(&tree->arena, BW_ARENA_REPORT);
     bw_arena_init(&build.scratch, BW_ARENA_REPORT);
-    (void)getrandom(&build.seed, sizeof(build.seed), GRND_NONBLOCK);
+    if (getrandom(&build.seed, sizeof(build.seed), GRND_NONBLOCK) != sizeof(build.seed)) {
+        build.seed = (uint32_t)bw_monotonic_ms(); /* the pool is not filled yet: early in the life of a machine */
+    }
     int status = 0;
     for (size_t i = 0; status == 0 && i < n_layers; i++) {
         status = apply(&build, layers[i], err);

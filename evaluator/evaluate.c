@@ -136,7 +136,9 @@ static int run_rule(struct evaluation *evaluation, struct bw_rule_result *result
             return bw_error_detail(err, failure.code, failure.detail, "%s", failure.message);
         }
         scope->n_findings = first; /* half a result is none */
-        bw_rows_set(scope->deviations, BW_ROW_CONTAINED);
+        if (scope->deviations[0] == 0 && scope->deviations[1] == 0) {
+            bw_rows_set(scope->deviations, BW_ROW_CONTAINED); /* unless another row says why */
+        }
         if (add_undecided(evaluation, failure.message, err) != 0) {
             return -1;
         }

@@ -204,6 +204,9 @@ static void write_finding(struct writing *at, const struct bw_subject *subject,
         finding->policy_name != NULL && finding->policy_name[0] ? finding->policy_name : finding->policy_id;
     const char *what = finding->undecided ? "could not be evaluated" : finding->action == BW_STOP ? "STOP" : "WARN";
     const char *text = finding->message;
+    if (n_more > 0) {
+        (void)snprintf(more, sizeof(more), ", and %zu more like it", n_more);
+    }
     if (finding->comment != NULL && finding->comment[0] != '\0' && !finding->undecided) {
         text = bw_arena_printf(at->arena, "%.400s (%.300s)", finding->comment, finding->message);
     }

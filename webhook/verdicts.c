@@ -80,11 +80,27 @@ static bool counts(const struct bw_finding *finding)
     return !finding->whitelisted && finding->action != BW_GO;
 }
 
-/* Copies what a denial will say, worst first. */
+static int keep_finding(struct bw_kept_finding *into, const struct bw_finding *finding, struct bw_arena *arena,
+                        struct bw_error *err)
+{
+    struct bw_finding made = *finding;
+    made.policy_id = copy(arena, finding->policy_id);
+    made.policy_name = copy(arena, finding->policy_name);
+    made.rule_id = copy(arena, finding->rule_id);
+    made.gate = copy(arena, finding->gate);
+    made.trigger = copy(arena, finding->trigger);
+    made.message = copy(arena, finding->message);
+    made.comment = copy(arena, finding->comment);
+    made.trigger_id = made.whitelist_id = made.whitelist_name = made.whitelist_item_id = NULL;
+    into->finding = made;
+    return made.message == NULL || made.gate == NULL || made.trigger == NULL ? bw_arena_spent(err) : 0;
+}
+
+/* Copies what a denial will say, worst first; a rule with thousands of findings leaves room for the others. */
 static int keep_findings(struct held *held, const struct bw_decision *decision, struct bw_error *err)
 {
     struct bw_verdict *verdict = &held->verdict;
-    struct bw_finding *kept = bw_arena_array(&held->arena, BW_MAX_VERDICT_FINDINGS, sizeof(*kept));
+    struct bw_kept_finding *kept = bw_arena_array(&held->arena, BW_MAX_VERDICT_FINDINGS, sizeof(*kept)), *first = NULL;
     if (kept == NULL) {
         return bw_arena_spent(err);
     }
@@ -97,23 +113,24 @@ static int keep_findings(struct held *held, const struct bw_decision *decision, 
             verdict->n_stop += wanted == BW_STOP && !finding->undecided;
             verdict->n_undecided += finding->undecided;
             verdict->n_warn += wanted == BW_WARN;
+            bool same =
+                first != NULL && first->finding.policy == finding->policy && first->finding.rule == finding->rule;
+            if (same && ++first->n_of_rule > BW_MAX_RULE_FINDINGS) {
+                continue;
+            }
             if (verdict->n_findings == BW_MAX_VERDICT_FINDINGS) {
                 continue;
             }
-            struct bw_finding *made = &kept[verdict->n_findings++];
-            *made = *finding;
-            made->policy_id = copy(&held->arena, finding->policy_id);
-            made->policy_name = copy(&held->arena, finding->policy_name);
-            made->rule_id = copy(&held->arena, finding->rule_id);
-            made->gate = copy(&held->arena, finding->gate);
-            made->trigger = copy(&held->arena, finding->trigger);
-            made->message = copy(&held->arena, finding->message);
-            made->comment = copy(&held->arena, finding->comment);
-            made->trigger_id = made->whitelist_id = made->whitelist_name = made->whitelist_item_id = NULL;
-            if (made->message == NULL || made->gate == NULL || made->trigger == NULL) {
-                return bw_arena_spent(err);
+            struct bw_kept_finding *into = &kept[verdict->n_findings++];
+            if (keep_finding(into, finding, &held->arena, err) != 0) {
+                return -1;
+            }
+            if (!same) {
+                first = into;
+                first->n_of_rule = 1;
             }
         }
+        first = NULL;
     }
     verdict->findings = kept;
     return 0;

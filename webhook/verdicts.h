@@ -8,15 +8,20 @@
  * state, platform, configuration. Evaluations too long for an event loop run on threads of their own, one per key for
  * all who ask. Safe to share between threads.
  */
+struct bw_kept_finding {
+    struct bw_finding finding;
+    size_t n_of_rule; /* on the first of a rule: how many findings the rule has; else 0 */
+};
+
 struct bw_verdict { /* immutable, counted; texts are its own */
     enum bw_action action;
-    const char *reason;                /* static: as bw_decision's */
-    const struct bw_finding *findings; /* those that did not let pass, worst first, at most BW_MAX_VERDICT_FINDINGS */
+    const char *reason;                             /* static: as bw_decision's */
+    const struct bw_kept_finding *findings;         /* that did not let pass, worst first, some of each rule */
     size_t n_findings, n_stop, n_warn, n_undecided; /* counts of all, also of those left out */
     const char *policies;                           /* ids, joined by blanks */
     int64_t valid_until_s;
 };
-enum { BW_MAX_VERDICT_FINDINGS = 100 };
+enum { BW_MAX_VERDICT_FINDINGS = 100, BW_MAX_RULE_FINDINGS = 10 };
 
 struct bw_verdict *bw_verdict_retain(struct bw_verdict *verdict);
 void bw_verdict_release(struct bw_verdict *verdict); /* NULL is fine */

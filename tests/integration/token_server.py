@@ -43,8 +43,9 @@ def granted(account, scopes):
     for scope in scopes:
         kind, _, rest = scope.partition(":")
         name, _, actions = rest.rpartition(":")
-        allowed = {action for pattern, actions in account["grants"].items() if fnmatch.fnmatch(name, pattern)
-                   for action in actions}
+        # who has an account may do what nobody may, and more
+        allowed = {action for grants in (accounts.get("", {}).get("grants", {}), account["grants"])
+                   for pattern, actions in grants.items() if fnmatch.fnmatch(name, pattern) for action in actions}
         access.append({"type": kind, "name": name, "actions": [a for a in actions.split(",") if a in allowed]})
     return access
 

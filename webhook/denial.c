@@ -197,30 +197,32 @@ static void add_line(struct writing *at, enum effect effect, const char *text)
     }
 }
 
+/* One rule's findings are one line: the first, and how many more there are. Causes carry each. */
 static void write_finding(struct writing *at, const struct bw_subject *subject,
-                          const struct bw_subject_variant *variant, const struct bw_finding *finding)
+                          const struct bw_subject_variant *variant, const struct bw_kept_finding *kept)
 {
+    const struct bw_finding *finding = &kept->finding;
     const char *policy =
         finding->policy_name != NULL && finding->policy_name[0] ? finding->policy_name : finding->policy_id;
     const char *what = finding->undecided ? "could not be evaluated" : finding->action == BW_STOP ? "STOP" : "WARN";
-    const char *text = finding->message;
-    if (n_more > 0) {
-        (void)snprintf(more, sizeof(more), ", and %zu more like it", n_more);
-    }
-    if (finding->comment != NULL && finding->comment[0] != '\0' && !finding->undecided) {
-        text = bw_arena_printf(at->arena, "%.400s (%.300s)", finding->comment, finding->message);
-    }
-    const char *line = text == NULL
-                           ? NULL
-                           : bw_arena_printf(at->arena, "%s: %s:%s %s %.700s (policy %.100s%s%.100s)",
-                                             place(at, subject, variant), finding->gate, finding->trigger, what, text,
-                                             policy == NULL ? "-" : policy, finding->rule_id == NULL ? "" : ", rule ",
-                                             finding->rule_id == NULL ? "" : finding->rule_id);
+    char more[48] = "";
     if (finding->action == BW_STOP) {
         add_cause(at, bw_arena_printf(at->arena, "%s:%s", finding->gate, finding->trigger), subject->image->field,
-                  text);
+                  finding->message);
     }
-    add_line(at, finding->action == BW_STOP ? DENY : WARN, line);
+    if (kept->n_of_rule == 0) {
+        return;
+    }
+    if (kept->n_of_rule > 1) {
+        (void)snprintf(more, sizeof(more), ", and %zu more", kept->n_of_rule - 1);
+    }
+    bool comment = finding->comment != NULL && finding->comment[0] != '\0' && !finding->undecided;
+    add_line(at, finding->action == BW_STOP ? DENY : WARN,
+             bw_arena_printf(
+                 at->arena, "%s: %s:%s %s %.400s%s%.500s%s%s (policy %.100s%s%.100s)", place(at, subject, variant),
+                 finding->gate, finding->trigger, what, comment ? finding->comment : "", comment ? " (" : "",
+                 finding->message, more, comment ? ")" : "", policy == NULL ? "-" : policy,
+                 finding->rule_id == NULL ? "" : ", rule ", finding->rule_id == NULL ? "" : finding->rule_id));
 }
 
 static void write_reason(struct writing *at, const struct bw_subject *subject, const struct bw_subject_variant *variant)
@@ -255,8 +257,6 @@ static void write_verdict(struct writing *at, const struct bw_subject *subject,
     for (size_t i = 0; i < verdict->n_findings; i++) {
         write_finding(at, subject, variant, &verdict->findings[i]);
     }
-    size_t total = verdict->n_stop + verdict->n_undecided;
-    at->n_left_out += total > BW_MAX_VERDICT_FINDINGS ? total - BW_MAX_VERDICT_FINDINGS : 0;
 }
 
 static void write_fault(struct writing *at, const struct bw_subject *subject, enum effect effect)

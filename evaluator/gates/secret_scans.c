@@ -64,8 +64,12 @@ static int content_regex_checks(struct bw_scope *scope, const struct bw_value *v
             continue;
         }
         found = true;
-        if (!wants_none && bw_fire(scope, BW_ID_SECRETS_FOUND, "file {0} holds what looks like a secret ({1})", err,
-                                   hit->path, hit->pattern) != 0) {
+        const char *short_name = bw_scope_text(scope, (struct bw_str){hit->pattern, strcspn(hit->pattern, "=")});
+        if (short_name == NULL) {
+            return bw_arena_spent(err);
+        }
+        if (!wants_none && bw_fire(scope, BW_ID_SECRETS_FOUND, "file {0} holds what looks like a secret ({2})", err,
+                                   hit->path, hit->pattern, short_name) != 0) {
             return -1;
         }
     }

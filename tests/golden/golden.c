@@ -1,6 +1,6 @@
-/* golden [--report FILE] [--list FILE] [--update] [--verbose N] DIR: every reference of every case. A difference passes
- * if a row of docs/anchore-differences.md explains it; with --list it must also be listed with our outcome, and every
- * listed difference must occur. Ends with `N passed, N failed` (cases). */
+/* golden [--report FILE] [--list FILE [--update]] DIR: every reference of every case. A difference passes if a row of
+ * docs/anchore-differences.md explains it; with --list it must also be listed with our outcome, and every listed
+ * difference must occur. What is not listed is printed. Ends with `N passed, N failed` (cases). */
 #include "golden/golden.h"
 
 #include "base/memory.h"
@@ -18,8 +18,6 @@ struct run {
     struct bw_map *listed; /* "case\treference" to "row\toutcome"; NULL: no list */
     size_t references, differing, passed, failed;
     size_t by_row[MAX_ROWS];
-    size_t kinds_agree, kinds_compared;
-    unsigned long shown, show;
 };
 
 static void print_field(FILE *to, const char *text, char after)
@@ -35,25 +33,42 @@ static char *listing_of(const struct golden_difference *difference, struct bw_ar
     return bw_arena_printf(arena, "%u\t%s", difference->row, difference->outcome);
 }
 
-/* true: as it should be. */
+static void print_difference(const char *name, const char *reference, const struct golden_difference *difference)
+{
+    char row[32];
+    (void)snprintf(row, sizeof(row), "row %u", difference->row);
+    printf("%s %s: %s differs (%s)\n    expected %s\n    got      %s\n", name, reference, difference->what,
+           difference->row == 0 ? "no row explains it" : row, difference->expected, difference->got);
+}
+
+/* true: the difference, or its absence, is what the list says. */
 static bool check_listed(struct run *run, const char *name, const char *reference,
                          const struct golden_difference *difference, struct bw_arena *arena)
 {
-    if (run->listed == NULL) {
-        return true;
-    }
     char *key = bw_arena_printf(arena, "%s\t%s", name, reference);
-    char *recorded = bw_map_remove(run->listed, key, strlen(key));
-    bool same = difference->differs ? recorded != NULL && strcmp(recorded, listing_of(difference, arena)) == 0
-                                    : recorded == NULL;
+    char *listed = bw_map_remove(run->listed, key, strlen(key));
+    bool same = difference->differs ? listed != NULL && strcmp(listed, listing_of(difference, arena)) == 0 : listed == NULL;
+    if (!same && difference->differs) {
+        print_difference(name, reference, difference);
+    }
     if (!same) {
-        printf("%s %s: %s\n    listed %s\n    now    %s\n", name, reference,
-               recorded == NULL ? "a difference that is not listed" : "not what is listed",
-               recorded != NULL ? recorded : "-",
+        printf("%s %s: the list has %s, now it is %s\n", name, reference, listed != NULL ? listed : "nothing",
                difference->differs ? listing_of(difference, arena) : "no difference");
     }
-    free(recorded);
+    free(listed);
     return same;
+}
+
+static void write_report(FILE *report, const char *name, const char *reference, const struct golden_difference *difference)
+{
+    char row[16];
+    (void)snprintf(row, sizeof(row), "%u", difference->row);
+    print_field(report, name, '\t');
+    print_field(report, reference, '\t');
+    print_field(report, difference->row == 0 ? "-" : row, '\t');
+    print_field(report, difference->what, '\t');
+    print_field(report, difference->expected, '\t');
+    print_field(report, difference->got, '\n');
 }
 
 static bool take(struct run *run, const char *name, const char *reference, const struct golden_difference *difference,
@@ -63,26 +78,21 @@ static bool take(struct run *run, const char *name, const char *reference, const
     if (difference->differs) {
         run->differing++;
         run->by_row[difference->row < MAX_ROWS ? difference->row : 0]++;
-    }
-    if (difference->differs && run->report != NULL) {
-        print_field(run->report, name, '\t');
-        print_field(run->report, reference, '\t');
-        char row[16];
-        (void)snprintf(row, sizeof(row), "%u", difference->row);
-        print_field(run->report, difference->row == 0 ? "-" : row, '\t');
-        print_field(run->report, difference->what, '\t');
-        print_field(run->report, difference->expected, '\t');
-        print_field(run->report, difference->got, '\n');
-    }
-    if (difference->differs && run->update != NULL) {
-        fprintf(run->update, "%s\t%s\t%s\n", name, reference, listing_of(difference, arena));
+        if (run->report != NULL) {
+            write_report(run->report, name, reference, difference);
+        }
+        if (run->update != NULL) {
+            fprintf(run->update, "%s\t%s\t%s\n", name, reference, listing_of(difference, arena));
+        }
     }
     bool explained = !difference->differs || difference->row != 0;
-    if (!explained) {
-        printf("%s %s: %s\n    expected %s\n    got      %s\n", name, reference, difference->what, difference->expected,
-               difference->got);
+    if (run->listed != NULL) {
+        return check_listed(run, name, reference, difference, arena) && explained;
     }
-    return check_listed(run, name, reference, difference, arena) && explained;
+    if (difference->differs && run->update == NULL) {
+        print_difference(name, reference, difference);
+    }
+    return explained;
 }
 
 static bool run_case(struct run *run, const json_t *line)
@@ -203,16 +213,13 @@ static FILE *open_output(const char *path, const char *head)
 
 static void print_rows(const struct run *run)
 {
-    printf("%zu references, %zu differ", run->references, run->differing);
+    printf("%zu references, %zu differ, of these explained by row", run->references, run->differing);
     for (unsigned row = 1; row < MAX_ROWS; row++) {
         if (run->by_row[row] > 0) {
-            printf("%s%u: %zu", row == 1 || run->differing == 0 ? "" : ", row ", row, run->by_row[row]);
+            printf(" %u: %zu,", row, run->by_row[row]);
         }
     }
-    if (run->by_row[0] > 0) {
-        printf(", unexplained: %zu", run->by_row[0]);
-    }
-    printf("\n");
+    printf(" by none: %zu\n", run->by_row[0]);
 }
 
 int main(int argc, char **argv)

@@ -26,7 +26,7 @@ struct bw_layer_walk {
     const char *whole; /* its content when it came in one piece, else gathered */
     char *gathered;
     size_t gathered_size, have;
-    bool gather, masked; /* masked: below a dropped .wh. name */
+    bool gather, masked; /* masked: a marker, whose content is nothing */
 };
 
 void bw_layer_init(struct bw_layer *layer)
@@ -97,34 +97,56 @@ int bw_note_add(struct bw_note **notes, const void *bytes, size_t len, struct bw
     return 0;
 }
 
+static int too_many(struct bw_error *err)
+{
+    return bw_error_detail(err, BW_ELIMIT, "tar_limit", "the image has more than %d files", BW_MAX_ENTRIES);
+}
+
 /* ---- whiteouts ---- */
 
-/* true if the entry is a marker, or below one, and is no file. */
+static int push_marker(struct bw_layer *layer, const char *path, size_t len, bool opaque, struct bw_error *err)
+{
+    struct bw_marker marker = {.before = layer->n_files, .opaque = opaque};
+    marker.path = bw_arena_strndup(&layer->arena, path, len);
+    if (marker.path == NULL) {
+        return bw_arena_spent(err);
+    }
+    if (bw_arena_grow(&layer->arena, (void **)&layer->markers, layer->n_markers, &layer->marker_capacity,
+                      sizeof(marker), err) != 0) {
+        return -1;
+    }
+    layer->markers[layer->n_markers++] = marker;
+    return 0;
+}
+
+/* true in *taken if the entry is a marker and no file. The name's last part decides; a folder whose name begins so is a
+ * folder. */
 static int take_marker(struct bw_layer_walk *walk, const char *path, bool *taken, struct bw_error *err)
 {
-    struct bw_layer *layer = walk->layer;
-    const char *part = strstr(path, "/.wh.");
-    *taken = part != NULL;
-    if (part == NULL) {
+    static const char mark[] = ".wh.";
+    const char *slash = strrchr(path, '/'), *name = slash + 1 + sizeof(mark) - 1;
+    char whole[BW_MAX_PATH_BYTES + 2];
+    size_t folder = (size_t)(slash - path);
+    *taken = strncmp(slash + 1, mark, sizeof(mark) - 1) == 0;
+    if (!*taken) {
         return 0;
     }
-    const char *name = part + 5, *after = strchr(name, '/');
-    char dir[BW_MAX_PATH_BYTES + 2], whole[BW_MAX_PATH_BYTES + 2];
-    (void)snprintf(dir, sizeof(dir), "%.*s", (int)(part - path), path);
-    if (strncmp(name, ".wh.", 4) == 0) { /* .wh..wh..opq, and aufs' own names, dropped with what is below */
-        if (strcmp(name, ".wh..opq") == 0) {
-            return push_text(layer, &layer->opaques, &layer->n_opaques, &layer->opaque_capacity, dir[0] ? dir : "/",
-                             err);
-        }
-        return 0;
+    if (__atomic_add_fetch(&walk->bounds->entries, 1, __ATOMIC_RELAXED) > BW_MAX_ENTRIES) {
+        return too_many(err);
     }
-    if (after != NULL || name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+    if (strncmp(name, mark, sizeof(mark) - 1) == 0) { /* .wh..wh..opq, and aufs' own names, which are nothing */
+        return strcmp(name, ".wh..opq") != 0
+                   ? 0
+                   : push_marker(walk->layer, folder == 0 ? "/" : path, folder == 0 ? 1 : folder, true, err);
+    }
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         on_warning(walk, "a whiteout that names nothing was left out");
         return 0;
     }
-    memcpy(whole, path, (size_t)(part - path) + 1);
-    memcpy(whole + (part - path) + 1, name, strlen(name) + 1);
-    return push_text(layer, &layer->whiteouts, &layer->n_whiteouts, &layer->whiteout_capacity, whole, err);
+    size_t len = strlen(name);
+    memcpy(whole, path, folder + 1);
+    memcpy(whole + folder + 1, name, len);
+    return push_marker(walk->layer, whole, folder + 1 + len, false, err);
 }
 
 /* ---- files ---- */
@@ -133,7 +155,7 @@ static int push_file(struct bw_layer_walk *walk, const struct bw_file *file, str
 {
     struct bw_layer *layer = walk->layer;
     if (__atomic_add_fetch(&walk->bounds->entries, 1, __ATOMIC_RELAXED) > BW_MAX_ENTRIES) {
-        return bw_error_detail(err, BW_ELIMIT, "tar_limit", "the image has more than %d files", BW_MAX_ENTRIES);
+        return too_many(err);
     }
     if (bw_arena_grow(&layer->arena, (void **)&layer->files, layer->n_files, &layer->capacity, sizeof(*file), err) !=
         0) {
@@ -185,6 +207,10 @@ static int on_entry(void *self, const struct bw_tar_entry *entry, struct bw_erro
     }
     if (walk->masked) {
         return 0;
+    }
+    if (entry->overlay && add_incomplete(walk->layer, "files",
+                                         "it has overlayfs attributes that borrow content from elsewhere", err) != 0) {
+        return -1;
     }
     struct bw_file file = {
         .path = bw_arena_strdup(arena, entry->path),

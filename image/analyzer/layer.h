@@ -4,7 +4,7 @@
 #include "image/analyzer/collector.h"
 
 /*
- * What one layer says, before it meets the others: entries in the order of the archive, whiteouts, opaque directories
+ * What one layer says, before it meets the others: entries and markers in the order of the archive
  * (OCI image specification, "Representing Changes"). Layers are read in any order and in parallel; each belongs to one
  * thread while it is read.
  */
@@ -12,14 +12,18 @@ struct bw_layer_bounds { /* of the whole image, shared by its layers; atomic */
     uint64_t unpacked, kept, entries;
 };
 
+struct bw_marker {    /* a whiteout, or an opaque directory */
+    const char *path; /* what is hidden, or the directory whose lower content is */
+    size_t before;    /* the number of files that came before it */
+    bool opaque;
+};
+
 struct bw_layer {
     struct bw_arena arena;
-    struct bw_file *files; /* hard links: link is the target's path */
+    struct bw_file *files; /* hard links: link is the target as written */
     size_t n_files, capacity;
-    const char **whiteouts; /* absolute paths removed from lower layers */
-    size_t n_whiteouts, whiteout_capacity;
-    const char **opaques; /* directories whose lower content is hidden */
-    size_t n_opaques, opaque_capacity;
+    struct bw_marker *markers; /* in the order of the archive */
+    size_t n_markers, marker_capacity;
     const char **warnings;
     size_t n_warnings, warning_capacity;
     struct bw_incomplete *incomplete; /* kinds that an inspect() could not complete */

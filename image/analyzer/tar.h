@@ -5,15 +5,16 @@
 
 /*
  * A push reader of tar streams as layers hold them: V7, ustar, GNU (long names, sparse), PAX (POSIX.1-2001). Bytes
- * arrive in any pieces; memory is one header, one extended payload and a sparse map. Names are normalised as container
- * runtimes do: rooted, "." and ".." resolved, nothing leaves the root.
+ * arrive in any pieces; memory is one header, three extended payloads and a sparse map. Names are normalised as
+ * container runtimes do: rooted, "." and ".." resolved, nothing leaves the root.
  */
 struct bw_tar_entry {
     const char *path; /* absolute, "/" for the root */
-    const char *link; /* symlink: as written; hard link: absolute path; else NULL */
+    const char *link; /* target of a symlink or hard link as written, else NULL */
     enum bw_file_type type;
     bool hard_link;
     bool capability; /* carries security.capability */
+    bool overlay;    /* carries trusted.overlay.* that borrows content or names from elsewhere */
     bool no_content; /* a sparse file too large to be spelled out: no data() follows */
     uint32_t mode;   /* full st_mode */
     int64_t uid, gid, size;

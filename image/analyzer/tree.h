@@ -4,8 +4,8 @@
 #include "image/report.h"
 
 /*
- * The squashed file system of an image: layers merged bottom to top with whiteouts, opaque directories, symlinked
- * parents and hard links (OCI image specification, "layer"; spec of the walk in layer.h). Read-only once built.
+ * The squashed file system of an image: layers stacked bottom to top with whiteouts, opaque directories, links and
+ * hard links, as overlayfs shows them (OCI image specification, "layer"; merge.c). Read-only once built.
  */
 struct bw_note { /* what a collector's inspect() left with a file's content; shares the content's fate */
     const struct bw_note *next;

@@ -108,9 +108,10 @@ static void layers_are_squashed_as_a_runtime_would(void **state)
     if (analyze(&report, layers, 2, &err) != 0) {
         fail_msg("%s", err.message);
     }
-    static const char *const there[] = {"/",        "/bin",          "/etc/kept",      "/etc/passwd", "/usr/bin/tool",
-                                        "/opt/new", "/usr/bin/same", "/usr/bin/added", "/escape",     "/srv/.env"};
-    static const char *const absent[] = {"/etc/gone", "/opt/a", "/opt/b/c", "/bin/added", "/etc/.wh.gone"};
+    static const char *const there[] = {"/",        "/etc/kept",     "/etc/passwd", "/usr/bin/tool",
+                                        "/opt/new", "/usr/bin/same", "/bin/added",  "/escape",
+                                        "/srv/.env"};
+    static const char *const absent[] = {"/etc/gone", "/opt/a", "/opt/b/c", "/usr/bin/added", "/etc/.wh.gone"};
     for (size_t i = 0; i < BW_LENGTH(there); i++) {
         if (bw_report_find_file(report, there[i]) == NULL) {
             fail_msg("%s is missing", there[i]);

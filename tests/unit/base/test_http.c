@@ -1,9 +1,10 @@
 /* base/http against a scripted server: heads and bodies, cuts, limits, deadlines, the address guard, URLs. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "base/http.h"
 #include "base/http_internal.h"
@@ -43,52 +44,21 @@ struct exchange {
 };
 
 static const struct exchange exchanges[] = {
-    {"a body with its length",
-     "GET",
-     100,
-     5000,
-     {"GET /x?y=1", "User-Agent: breakwater/test\r\n", "Accept-Encoding", "HTTP/1.1 200 OK\r\n", "hello"},
-     200,
-     "hello",
-     BW_OK,
-     NULL},
-    {"a chunked body",
-     "GET",
-     100,
-     5000,
-     {"GET /x?y=1", NULL, NULL,
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n", NULL},
-     200,
-     "hello",
-     BW_OK,
-     NULL},
-    {"an interim answer before the real one",
-     "GET",
-     100,
-     5000,
-     {"GET /x?y=1", NULL, NULL, "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 404 No\r\n", "gone"},
-     404,
-     "gone",
-     BW_OK,
-     NULL},
-    {"a redirect is an answer like any other",
-     "GET",
-     100,
-     5000,
-     {"GET /x?y=1", NULL, NULL, "HTTP/1.1 307 Elsewhere\r\nLocation: http://localhost/\r\n", ""},
-     307,
-     "",
-     BW_OK,
-     NULL},
-    {"HEAD has no body",
-     "HEAD",
-     0,
-     5000,
-     {"HEAD /x?y=1", NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n", NULL},
-     200,
-     "",
-     BW_OK,
-     NULL},
+    {"a body with its length", "GET", 100, 5000,
+     SCRIPTED("GET /x?y=1", "User-Agent: breakwater/test\r\n", "Accept-Encoding", "HTTP/1.1 200 OK\r\n", "hello"), 200,
+     "hello", BW_OK, NULL},
+    {"a chunked body", "GET", 100, 5000,
+     SCRIPTED("GET /x?y=1", NULL, NULL,
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n", NULL),
+     200, "hello", BW_OK, NULL},
+    {"an interim answer before the real one", "GET", 100, 5000,
+     SCRIPTED("GET /x?y=1", NULL, NULL, "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 404 No\r\n", "gone"),
+     404, "gone", BW_OK, NULL},
+    {"a redirect is an answer like any other", "GET", 100, 5000,
+     SCRIPTED("GET /x?y=1", NULL, NULL, "HTTP/1.1 307 Elsewhere\r\nLocation: http://localhost/\r\n", ""), 307, "",
+     BW_OK, NULL},
+    {"HEAD has no body", "HEAD", 0, 5000,
+     SCRIPTED("HEAD /x?y=1", NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n", NULL), 200, "", BW_OK, NULL},
     {"a body that is cut",
      "GET",
      100,
@@ -98,15 +68,8 @@ static const struct exchange exchanges[] = {
      NULL,
      BW_EUNAVAILABLE,
      "short_body"},
-    {"a body over the limit",
-     "GET",
-     4,
-     5000,
-     {"GET /x?y=1", NULL, NULL, "HTTP/1.1 200 OK\r\n", "hello"},
-     200,
-     NULL,
-     BW_ELIMIT,
-     "body_too_long"},
+    {"a body over the limit", "GET", 4, 5000, SCRIPTED("GET /x?y=1", NULL, NULL, "HTTP/1.1 200 OK\r\n", "hello"), 200,
+     NULL, BW_ELIMIT, "body_too_long"},
     {"a body without end",
      "GET",
      1000000,
@@ -180,8 +143,8 @@ static void a_connection_serves_the_next_request(void **state)
 {
     (void)state;
     static const struct scripted_step steps[] = {
-        {"GET /1", NULL, NULL, "HTTP/1.1 200 OK\r\n", "a"},
-        {"POST /2", "\r\n\r\nk=v", "Expect:", "HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a:  2 \r\n", "b"},
+        SCRIPTED("GET /1", NULL, NULL, "HTTP/1.1 200 OK\r\n", "a"),
+        SCRIPTED("POST /2", "\r\n\r\nk=v", "Expect:", "HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a:  2 \r\n", "b"),
         {0},
     };
     struct scripted_server server;
@@ -228,7 +191,7 @@ static void a_slow_reader_gets_every_byte(void **state)
         body[i] = (char)('a' + (i * 7 + i / 4096) % 26);
     }
     body[size] = '\0';
-    const struct scripted_step steps[] = {{"GET /", NULL, NULL, "HTTP/1.1 200 OK\r\n", body}, {0}};
+    const struct scripted_step steps[] = {SCRIPTED("GET /", NULL, NULL, "HTTP/1.1 200 OK\r\n", body), {0}};
     struct scripted_server server;
     struct bw_error err = {0};
     char url[64], chunk[70000];
@@ -454,7 +417,7 @@ static void behind_a_proxy_the_host_is_judged(void **state)
 {
     (void)state;
     static const struct scripted_step steps[] = {
-        {"GET http://10.11.12.13:8080/x", NULL, NULL, "HTTP/1.1 200 OK\r\n", "through"},
+        SCRIPTED("GET http://10.11.12.13:8080/x", NULL, NULL, "HTTP/1.1 200 OK\r\n", "through"),
         {0},
     };
     static const char *const refused[] = {"127.0.0.1", "localhost", "169.254.169.254", "metadata.google.internal"};
@@ -506,7 +469,7 @@ static void retry_after_is_read_in_both_forms(void **state)
     for (size_t i = 0; i < BW_LENGTH(rows); i++) {
         char reply[256], url[64];
         (void)snprintf(reply, sizeof(reply), "HTTP/1.1 429 Later\r\n%s", rows[i].headers);
-        const struct scripted_step steps[] = {{"GET /", NULL, NULL, reply, ""}, {0}};
+        const struct scripted_step steps[] = {SCRIPTED("GET /", NULL, NULL, reply, ""), {0}};
         struct scripted_server server;
         struct bw_error err = {0};
         unsigned port = scripted_listen(&server);

@@ -31,6 +31,11 @@ struct scripted_step {
     bool any;     /* stays the current step for all requests that follow */
 };
 
+#define SCRIPTED(request_, has_, lacks_, reply_, body_)                                                                \
+    {                                                                                                                  \
+        .request = (request_), .has = (has_), .lacks = (lacks_), .reply = (reply_), .body = (body_)                    \
+    }
+
 enum { SCRIPTED_CONNECTIONS = 64 };
 
 struct scripted_server {

@@ -1,0 +1,105 @@
+/* base/metrics: the text as Prometheus reads it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "base/metrics.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct bw_metric requests = {.name = "bw_test_requests_total",
+                                    .help = "Requests \\ answered,\nby code.",
+                                    .kind = BW_METRIC_COUNTER,
+                                    .labels = {"code", "reason"}};
+static struct bw_metric depth = {.name = "bw_test_depth", .help = "Depth.", .kind = BW_METRIC_GAUGE};
+static const double bounds[] = {0.1, 1, 2.5};
+static struct bw_metric seconds = {.name = "bw_test_seconds",
+                                   .help = "Seconds.",
+                                   .kind = BW_METRIC_HISTOGRAM,
+                                   .labels = {"kind"},
+                                   .buckets = bounds,
+                                   .n_buckets = BW_LENGTH(bounds)};
+static struct bw_metric many = {
+    .name = "bw_test_zz_many_total", .help = "Many.", .kind = BW_METRIC_COUNTER, .labels = {"n"}};
+
+static void the_text_is_sorted_and_escaped(void **state)
+{
+    (void)state;
+    bw_metric_add(&requests, 1, BW_LABELS("200", "a \"b\"\\\n"));
+    bw_metric_add(&requests, 2.5, BW_LABELS("200", "a \"b\"\\\n"));
+    bw_metric_touch(&requests, BW_LABELS("500", ""));
+    bw_metric_add(&requests, 1e15, BW_LABELS("500", NULL));
+    bw_metric_set(&depth, -3, NULL);
+    bw_metric_observe(&seconds, 0.1, BW_LABELS("x"));
+    bw_metric_observe(&seconds, 0.2, BW_LABELS("x"));
+    bw_metric_observe(&seconds, 100, BW_LABELS("x"));
+    BW_BUF_SCOPE out;
+    bw_buf_init(&out, 100000);
+    bw_metrics_write(&out);
+    assert_string_equal(out.data, "# HELP bw_test_depth Depth.\n"
+                                  "# TYPE bw_test_depth gauge\n"
+                                  "bw_test_depth -3\n"
+                                  "# HELP bw_test_requests_total Requests \\\\ answered,\\nby code.\n"
+                                  "# TYPE bw_test_requests_total counter\n"
+                                  "bw_test_requests_total{code=\"200\",reason=\"a \\\"b\\\"\\\\\\n\"} 3.5\n"
+                                  "bw_test_requests_total{code=\"500\",reason=\"\"} 1e+15\n"
+                                  "# HELP bw_test_seconds Seconds.\n"
+                                  "# TYPE bw_test_seconds histogram\n"
+                                  "bw_test_seconds_bucket{kind=\"x\",le=\"0.1\"} 1\n"
+                                  "bw_test_seconds_bucket{kind=\"x\",le=\"1\"} 2\n"
+                                  "bw_test_seconds_bucket{kind=\"x\",le=\"2.5\"} 2\n"
+                                  "bw_test_seconds_bucket{kind=\"x\",le=\"+Inf\"} 3\n"
+                                  "bw_test_seconds_sum{kind=\"x\"} 100.3\n"
+                                  "bw_test_seconds_count{kind=\"x\"} 3\n");
+}
+
+static void *count_often(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 2000; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "%d", i);
+        bw_metric_add(&many, 1, BW_LABELS(text));
+    }
+    return NULL;
+}
+
+static void too_many_series_are_counted_under_other(void **state)
+{
+    (void)state;
+    pthread_t threads[2];
+    for (size_t i = 0; i < BW_LENGTH(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count_often, NULL), 0);
+    for (size_t i = 0; i < BW_LENGTH(threads); i++)
+        pthread_join(threads[i], NULL);
+    BW_BUF_SCOPE out;
+    bw_buf_init(&out, 1000000);
+    bw_metrics_write(&out);
+    const char *at = strstr(out.data, "bw_test_zz_many_total{");
+    size_t series = 0;
+    double sum = 0;
+    for (; at; at = strstr(at + 1, "bw_test_zz_many_total{")) {
+        double value = 0;
+        series++;
+        assert_int_equal(sscanf(strchr(at, ' '), "%lf", &value), 1);
+        sum += value;
+    }
+    assert_int_equal(series, BW_METRIC_SERIES_MAX + 1);
+    assert_true(sum == 4000);
+    assert_non_null(strstr(out.data, "bw_test_zz_many_total{n=\"other\"} "));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_text_is_sorted_and_escaped),
+        cmocka_unit_test(too_many_series_are_counted_under_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -36,6 +36,24 @@ static bool is_config_type(const char *type)
            strcmp(type, "application/vnd.docker.container.image.v1+json") == 0;
 }
 
+/* Layers that runtimes unpack; their bytes still say themselves how they are compressed. */
+static bool is_layer_type(const char *type)
+{
+    static const char *const stems[] = {
+        "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar"};
+    static const char *const ends[] = {"", "+gzip", "+zstd", ".gzip", ".zstd"};
+    for (size_t i = 0; i < BW_LENGTH(stems); i++) {
+        size_t len = strlen(stems[i]);
+        for (size_t j = 0; strncmp(type, stems[i], len) == 0 && j < BW_LENGTH(ends); j++) {
+            if (strcmp(type + len, ends[j]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static int invalid(struct bw_error *err)
 {
     if (err != NULL) {
@@ -230,6 +248,11 @@ static int read_image(struct bw_manifest *out, struct bw_json root, struct bw_ar
     }
     uint64_t total = 0;
     for (size_t i = 0; i < out->n_layers; i++) {
+        if (!is_layer_type(out->layers[i].media_type)) {
+            return bw_error_detail(err, BW_EINPUT, "layer_unsupported",
+                                   "layer %zu of %zu: its media type %.120s is not one that is unpacked", i + 1,
+                                   out->n_layers, out->layers[i].media_type);
+        }
         total += out->layers[i].size > BW_MAX_IMAGE_BYTES ? BW_MAX_IMAGE_BYTES + 1 : out->layers[i].size;
         if (out->layers[i].size > BW_MAX_LAYER_BYTES || total > BW_MAX_IMAGE_BYTES) {
             return bw_error_detail(err, BW_ELIMIT, "image_too_large",

@@ -80,7 +80,7 @@ static void faults_name_line_and_column(void **state)
         {"[.inf]", "line 1 column 2: JSON has no such number: '.inf'"},
         {"[1e999]", "line 1 column 2: JSON has no such number: '1e999'"},
         {"? [a]\n: b\n", "line 1 column 3: a key must be a plain text or number"},
-        {": 1", "line 1 column 1: an empty key"},
+        {"{? : 1}", "line 1 column 4: an empty key"},
         {"<<: 1", "line 1 column 1: << needs a mapping or a list of mappings"},
         {"a\n---\nb\n", "line 3 column 1: a second document; one is expected"},
         {"a: [1, 2\nb: 3\n", "line 2 column 2: did not find expected ',' or ']'"},

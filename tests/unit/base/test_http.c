@@ -88,7 +88,7 @@ static const struct exchange exchanges[] = {
      NULL,
      BW_EDEADLINE,
      "deadline"},
-    {"closed without an answer",
+    {"what is no HTTP",
      "GET",
      100,
      5000,

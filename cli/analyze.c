@@ -8,27 +8,42 @@
 
 static const char *const outputs[] = {"summary", "json", NULL};
 
+static void print_row(const char *name, const char *text, const char *more)
+{
+    printf("%-13s ", name);
+    bw_put_clean(stdout, text, false);
+    if (more != NULL) {
+        printf("%s", text == NULL ? "" : " ");
+        bw_put_clean(stdout, more, false);
+    }
+    printf("\n");
+}
+
 static void print_summary(const struct bw_report *report)
 {
-    printf("digest        %s\nid            %s\nplatform      %s/%s\n", report->digest.text, report->id, report->os,
-           report->architecture);
-    printf("distribution  %s %s\n", report->distro == NULL ? "unknown" : report->distro,
-           report->distro_version == NULL ? "" : report->distro_version);
+    print_row("digest", report->digest.text, NULL);
+    print_row("id", report->id, NULL);
+    print_row("platform", report->os, report->architecture);
+    print_row("distribution", report->distro == NULL ? "unknown" : report->distro, report->distro_version);
     printf("layers        %lld, %lld bytes packed, %lld squashed\n", (long long)report->layer_count,
            (long long)report->compressed_size, (long long)report->size);
     printf("packages      %zu\nfiles         %zu\nretrieved     %zu\nsecret hits   %zu\n", report->n_packages,
            report->n_files, report->n_retrieved, report->n_secrets);
     for (size_t i = 0; i < report->n_secrets; i++) {
         const char *pattern = report->secrets[i].pattern;
-        printf("  %.*s in %s\n", (int)strcspn(pattern, "="), pattern, report->secrets[i].path);
+        printf("  %.*s in ", (int)strcspn(pattern, "="), pattern);
+        bw_put_clean(stdout, report->secrets[i].path, false);
+        printf("\n");
     }
     for (size_t i = 0; i < report->n_incomplete; i++) {
-        printf("incomplete    %s: %s\n", report->incomplete[i].kind, report->incomplete[i].reason);
+        print_row("incomplete", report->incomplete[i].kind, report->incomplete[i].reason);
     }
     for (size_t i = 0; i < report->n_warnings; i++) {
-        printf("warning       %s\n", report->warnings[i]);
+        print_row("warning", report->warnings[i], NULL);
     }
-    printf("\n%s\n", report->dockerfile == NULL ? "" : report->dockerfile);
+    printf("\n");
+    bw_put_clean(stdout, report->dockerfile, true);
+    printf("\n");
 }
 
 static int print_json(const struct bw_report *report, struct bw_error *err)
@@ -54,16 +69,12 @@ static int analyze(const struct bw_arguments *arguments, const struct bw_config 
     struct bw_reference reference = {0};
     struct bw_platform platform = bw_platform_here();
     const char *wanted = bw_argument(arguments, "platform");
-    bool recovered = false;
     int status = wanted == NULL ? 0 : bw_platform_parse(&platform, wanted, &arena, &err);
     if (status == 0) {
         status = bw_access_open(&access, config, true, &err);
     }
     if (status == 0) {
-        status = bw_catalog_open(&catalog, config, NULL, NULL, &recovered, &err);
-    }
-    if (status == 0) {
-        status = bw_catalog_set_needs(catalog, &config->analysis_needs, &err);
+        status = bw_catalog_open_for(&catalog, arguments, config, &config->analysis_needs, &err);
     }
     if (status == 0) {
         status =
@@ -77,9 +88,7 @@ static int analyze(const struct bw_arguments *arguments, const struct bw_config 
         }
     }
     bw_image_answer_clear(&answer);
-    if (catalog != NULL) {
-        bw_catalog_destroy(catalog);
-    }
+    bw_catalog_destroy(catalog);
     bw_access_close(&access);
     return status == 0 ? BW_EXIT_OK : bw_trouble(arguments, "%s: %s", arguments->operands[0], err.message);
 }

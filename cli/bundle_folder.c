@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/watch_dir.h"
 #include "base/yaml.h"
+#include "cli/settings.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -130,8 +131,8 @@ static bool look_at(struct bw_bundle_folder *folder, struct file *file, bool def
     }
     memcpy(file->hash, hash, sizeof(hash));
     char id[256];
-    (void)snprintf(id, sizeof(id), "%.*s", (int)(strrchr(file->name, '.') - file->name), file->name);
-    const struct bw_bundle_options options = {.name = id, .default_patterns = default_patterns};
+    bw_bundle_name_of(id, sizeof(id), file->name);
+    const struct bw_bundle_options options = {.name = id, .now_s = bw_wall_s(), .default_patterns = default_patterns};
     bw_problems_init(&problems);
     file->good = bw_bundle_load(&bundle, &problems, text, len, &options, &err) == 0;
     log_problems(path, text, len, &problems);

@@ -9,20 +9,41 @@
 
 static const char *const outputs[] = {"text", "json", NULL};
 
-/* A bundle has policies, rule sets, mappings or a version; a configuration has none of these. */
+/* Told by the members at the top: one that is a bundle's, or looks like it. No settings' name does. A file without
+ * members, or that cannot be parsed, counts as a bundle. */
 static bool is_bundle(const char *text, size_t len)
 {
-    static const char *const members[] = {"policies", "rule_sets", "mappings", "version", "whitelists", "allowlists"};
-    json_t *tree = NULL;
+    static const char *const members[] = {"id",
+                                          "version",
+                                          "name",
+                                          "comment",
+                                          "description",
+                                          "policies",
+                                          "whitelists",
+                                          "mappings",
+                                          "rule_sets",
+                                          "allowlists",
+                                          "whitelisted_images",
+                                          "blacklisted_images",
+                                          "allowlisted_images",
+                                          "denylisted_images"};
+    json_t *tree = NULL, *value = NULL;
+    const char *name = NULL;
     if (bw_yaml_parse(&tree, text, len, BW_MAX_BUNDLE_BYTES, NULL) != 0) {
-        return len > 0 && memchr(text, '{', len > 64 ? 64 : len) != NULL;
+        return true;
     }
-    bool found = false;
-    for (size_t i = 0; i < BW_LENGTH(members); i++) {
-        found = found || json_object_get(tree, members[i]) != NULL;
+    bool found = !json_is_object(tree) || json_object_size(tree) == 0;
+    json_object_foreach(tree, name, value)
+    {
+        found = found || bw_suggest(name, members, BW_LENGTH(members)) != NULL;
     }
     json_decref(tree);
     return found;
+}
+
+static void add_text(json_t *object, const char *name, const char *text)
+{
+    (void)json_object_set_new(object, name, bw_json_text(text));
 }
 
 static void add_json(json_t *all, const char *file, const char *text, size_t len, const struct bw_problems *problems)
@@ -33,13 +54,16 @@ static void add_json(json_t *all, const char *file, const char *text, size_t len
         if (line == 0 && problem->path != NULL) {
             (void)bw_yaml_locate(&line, &column, text, len, problem->path);
         }
-        json_t *one = json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:i, s:i}", "file", file, "severity",
-                                problem->severity == BW_PROBLEM_ERROR ? "error" : "warning", "kind", problem->kind,
-                                "path", problem->path, "message", problem->message, "suggestion", problem->suggestion,
-                                "line", (int)line, "column", (int)column);
-        if (one != NULL) {
-            (void)json_array_append_new(all, one);
-        }
+        json_t *one = json_object();
+        add_text(one, "file", file);
+        add_text(one, "severity", problem->severity == BW_PROBLEM_ERROR ? "error" : "warning");
+        add_text(one, "kind", problem->kind);
+        add_text(one, "path", problem->path);
+        add_text(one, "message", problem->message);
+        add_text(one, "suggestion", problem->suggestion);
+        (void)json_object_set_new(one, "line", json_integer((json_int_t)line));
+        (void)json_object_set_new(one, "column", json_integer((json_int_t)column));
+        (void)json_array_append_new(all, one);
     }
 }
 
@@ -56,8 +80,9 @@ static int check_file(const struct bw_arguments *arguments, const char *path, js
     bw_problems_init(&problems);
     int status = 0;
     if (is_bundle(text, len)) {
-        const char *slash = strrchr(path, '/');
-        struct bw_bundle_options options = {.name = slash == NULL ? path : slash + 1, .default_patterns = true};
+        char name[256];
+        bw_bundle_name_of(name, sizeof(name), path);
+        struct bw_bundle_options options = {.name = name, .now_s = bw_wall_s(), .default_patterns = true};
         struct bw_bundle *bundle = NULL;
         status = bw_bundle_load(&bundle, &problems, text, len, &options, &err);
         if (status == 0) {
@@ -70,6 +95,7 @@ static int check_file(const struct bw_arguments *arguments, const char *path, js
             bw_config_release(config);
         }
     }
+    bool told = problems.n_errors > 0;
     if (all != NULL) {
         add_json(all, path, text, len, &problems);
     } else {
@@ -78,6 +104,9 @@ static int check_file(const struct bw_arguments *arguments, const char *path, js
     }
     bw_problems_clear(&problems);
     free(text);
+    if (status != 0 && !told) {
+        return bw_trouble(arguments, "%s: %s", path, err.message);
+    }
     return status == 0 ? BW_EXIT_OK : BW_EXIT_STOPPED;
 }
 

@@ -25,66 +25,86 @@ struct evaluation {
 
 static const char *action_word(const struct bw_finding *finding)
 {
-    return finding->whitelisted ? "forgiven" : finding->undecided ? "STOP?" : bw_action_name(finding->action);
+    return finding->whitelisted ? "forgiven" : finding->undecided ? "unknown" : bw_action_name(finding->action);
 }
 
+static void print_finding(const struct bw_finding *finding, const struct bw_finding *before, int gate, int trigger)
+{
+    bool same_rule = before != NULL && before->policy == finding->policy && before->rule == finding->rule;
+    printf("  %-8s  %-*s  %-*s  ", action_word(finding), gate, finding->gate, trigger, finding->trigger);
+    bw_put_clean(stdout, finding->message, false);
+    if (finding->whitelisted) {
+        printf(" [whitelist ");
+        bw_put_clean(stdout, finding->whitelist_id, false);
+        printf("%s", finding->whitelist_item_id == NULL ? "" : ", item ");
+        bw_put_clean(stdout, finding->whitelist_item_id, false);
+        printf("]");
+    }
+    if (finding->comment != NULL && !same_rule) {
+        printf("\n  %-8s  %-*s  %-*s  rule%s", "", gate, "", trigger, "", finding->rule_id == NULL ? "" : " ");
+        bw_put_clean(stdout, finding->rule_id, false);
+        printf(": ");
+        bw_put_clean(stdout, finding->comment, false);
+    }
+    printf("\n");
+}
+
+/* One block per policy, one line per finding, the verdict at the end. */
 static void print_table(const struct evaluation *at, const char *name, const struct bw_platform *platform,
                         const struct bw_report *report, const struct bw_decision *decision)
 {
     char digest[13];
+    size_t gate = strlen("GATE"), trigger = strlen("TRIGGER");
     bw_digest_short(digest, &report->digest);
-    printf("%s [%s]%s%s%s%s\n", name, digest, platform == NULL ? "" : " ", platform == NULL ? "" : platform->os,
-           platform == NULL ? "" : "/", platform == NULL ? "" : platform->architecture);
     for (size_t i = 0; i < decision->n_findings; i++) {
         const struct bw_finding *finding = &decision->findings[i];
-        printf("  %-8s %s:%s  (policy %s, rule %s)\n           %s\n", action_word(finding), finding->gate,
-               finding->trigger, finding->policy_id, finding->rule_id == NULL ? "-" : finding->rule_id,
-               finding->message);
-        if (finding->comment != NULL) {
-            printf("           %s\n", finding->comment);
-        }
-        if (finding->whitelisted) {
-            printf("           forgiven by whitelist %s, item %s\n", finding->whitelist_id,
-                   finding->whitelist_item_id == NULL ? "-" : finding->whitelist_item_id);
-        }
-        if (finding->trigger_id[0] != '\0') {
-            printf("           id %s\n", finding->trigger_id);
+        gate = strlen(finding->gate) > gate ? strlen(finding->gate) : gate;
+        trigger = strlen(finding->trigger) > trigger ? strlen(finding->trigger) : trigger;
+    }
+    printf("%s  %s%s%s%s%s\n", name, digest, platform == NULL ? "" : "  ", platform == NULL ? "" : platform->os,
+           platform == NULL ? "" : "/", platform == NULL ? "" : platform->architecture);
+    if (decision->n_findings > 0) {
+        printf("  ACTION    %-*s  %-*s  MESSAGE\n", (int)gate, "GATE", (int)trigger, "TRIGGER");
+    }
+    for (size_t i = 0; i < decision->n_policies; i++) {
+        const struct bw_policy_result *policy = &decision->policies[i];
+        printf("  -- policy ");
+        bw_put_clean(stdout, policy->policy_id, false);
+        printf(": %s\n", bw_action_name(policy->action));
+        for (size_t j = 0; j < policy->n_findings; j++) {
+            const struct bw_finding *finding = &decision->findings[policy->first_finding + j];
+            print_finding(finding, j == 0 ? NULL : finding - 1, (int)gate, (int)trigger);
         }
     }
     printf("  => %s (%s", bw_action_name(decision->action), decision->reason);
     if (decision->mapping >= 0) {
-        printf(", mapping %d of bundle %s", decision->mapping + 1, bw_bundle_id(at->bundle));
+        printf(", mapping %d", decision->mapping + 1);
     }
+    printf(", bundle ");
+    bw_put_clean(stdout, bw_bundle_id(at->bundle), false);
     printf(")\n\n");
 }
 
-static json_t *text_or_null(const char *text)
+static json_t *index_or_null(int index)
 {
-    if (text == NULL) {
-        return json_null();
-    }
-    BW_BUF_SCOPE quoted;
-    bw_buf_init(&quoted, BW_MAX_ANALYSIS_BYTES);
-    bw_buf_json(&quoted, text, strlen(text));
-    json_t *made = json_loadb(quoted.data, quoted.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    return made == NULL ? json_null() : made;
+    return index < 0 ? json_null() : json_integer(index);
 }
 
 static json_t *finding_json(const struct bw_finding *finding)
 {
     json_t *made = json_object();
-    (void)json_object_set_new(made, "policy", text_or_null(finding->policy_id));
-    (void)json_object_set_new(made, "rule", text_or_null(finding->rule_id));
-    (void)json_object_set_new(made, "gate", text_or_null(finding->gate));
-    (void)json_object_set_new(made, "trigger", text_or_null(finding->trigger));
-    (void)json_object_set_new(made, "trigger_id", text_or_null(finding->trigger_id));
-    (void)json_object_set_new(made, "action", text_or_null(bw_action_name(finding->action)));
-    (void)json_object_set_new(made, "message", text_or_null(finding->message));
-    (void)json_object_set_new(made, "comment", text_or_null(finding->comment));
+    (void)json_object_set_new(made, "policy", bw_json_text(finding->policy_id));
+    (void)json_object_set_new(made, "rule", bw_json_text(finding->rule_id));
+    (void)json_object_set_new(made, "gate", bw_json_text(finding->gate));
+    (void)json_object_set_new(made, "trigger", bw_json_text(finding->trigger));
+    (void)json_object_set_new(made, "trigger_id", bw_json_text(finding->trigger_id));
+    (void)json_object_set_new(made, "action", bw_json_text(bw_action_name(finding->action)));
+    (void)json_object_set_new(made, "message", bw_json_text(finding->message));
+    (void)json_object_set_new(made, "comment", bw_json_text(finding->comment));
     (void)json_object_set_new(made, "undecided", json_boolean(finding->undecided));
     if (finding->whitelisted) {
-        (void)json_object_set_new(made, "whitelist", text_or_null(finding->whitelist_id));
-        (void)json_object_set_new(made, "whitelist_item", text_or_null(finding->whitelist_item_id));
+        (void)json_object_set_new(made, "whitelist", bw_json_text(finding->whitelist_id));
+        (void)json_object_set_new(made, "whitelist_item", bw_json_text(finding->whitelist_item_id));
     }
     return made;
 }
@@ -93,21 +113,45 @@ static void add_json(const struct evaluation *at, const char *name, const struct
                      const struct bw_report *report, const struct bw_decision *decision)
 {
     json_t *made = json_object(), *findings = json_array();
-    (void)json_object_set_new(made, "image", text_or_null(name));
-    (void)json_object_set_new(made, "digest", text_or_null(report->digest.text));
+    (void)json_object_set_new(made, "image", bw_json_text(name));
+    (void)json_object_set_new(made, "digest", bw_json_text(report->digest.text));
     if (platform != NULL) {
         (void)json_object_set_new(made, "platform", json_sprintf("%s/%s", platform->os, platform->architecture));
     }
-    (void)json_object_set_new(made, "bundle", text_or_null(bw_bundle_id(at->bundle)));
-    (void)json_object_set_new(made, "action", text_or_null(bw_action_name(decision->action)));
-    (void)json_object_set_new(made, "reason", text_or_null(decision->reason));
-    (void)json_object_set_new(made, "policy_action", text_or_null(bw_action_name(decision->policy_action)));
-    (void)json_object_set_new(made, "mapping", decision->mapping < 0 ? json_null() : json_integer(decision->mapping));
+    (void)json_object_set_new(made, "bundle", bw_json_text(bw_bundle_id(at->bundle)));
+    (void)json_object_set_new(made, "action", bw_json_text(bw_action_name(decision->action)));
+    (void)json_object_set_new(made, "reason", bw_json_text(decision->reason));
+    (void)json_object_set_new(made, "policy_action", bw_json_text(bw_action_name(decision->policy_action)));
+    (void)json_object_set_new(made, "mapping", index_or_null(decision->mapping));
+    (void)json_object_set_new(made, "whitelisted_image", index_or_null(decision->whitelisted_image));
+    (void)json_object_set_new(made, "blacklisted_image", index_or_null(decision->blacklisted_image));
+    json_t *policies = json_array();
+    for (size_t i = 0; i < decision->n_policies; i++) {
+        json_t *policy = json_object();
+        (void)json_object_set_new(policy, "id", bw_json_text(decision->policies[i].policy_id));
+        (void)json_object_set_new(policy, "action", bw_json_text(bw_action_name(decision->policies[i].action)));
+        (void)json_array_append_new(policies, policy);
+    }
+    (void)json_object_set_new(made, "policies", policies);
     for (size_t i = 0; i < decision->n_findings; i++) {
         (void)json_array_append_new(findings, finding_json(&decision->findings[i]));
     }
     (void)json_object_set_new(made, "findings", findings);
     (void)json_array_append_new(at->results, made);
+}
+
+/* What could not be told: a line on standard error, and an entry for programs. */
+static void add_error(struct evaluation *at, const char *name, const struct bw_error *err)
+{
+    (void)bw_trouble(at->arguments, "%s: %s", name, err->message);
+    at->undecided = true;
+    if (at->results != NULL) {
+        json_t *made = json_object();
+        (void)json_object_set_new(made, "image", bw_json_text(name));
+        (void)json_object_set_new(made, "error", bw_json_text(err->message));
+        (void)json_object_set_new(made, "detail", bw_json_text(err->detail[0] == '\0' ? NULL : err->detail));
+        (void)json_array_append_new(at->results, made);
+    }
 }
 
 static int evaluate_report(struct evaluation *at, const char *name, const struct bw_reference *reference,
@@ -153,7 +197,7 @@ static int evaluate_document(struct evaluation *at, const char *path, struct bw_
     int status = bw_report_read_json(&report, text, len, err);
     free(text);
     if (status != 0) {
-        return bw_error_wrap(err, "%s", path);
+        return -1;
     }
     status = evaluate_report(at, name, &reference, true, NULL, report, err);
     bw_report_release(report);
@@ -182,7 +226,7 @@ static int evaluate_image(struct evaluation *at, struct bw_catalog *catalog, con
     return status;
 }
 
-static int evaluate_images(struct evaluation *at)
+static void evaluate_images(struct evaluation *at)
 {
     BW_ARENA_SCOPE arena;
     bw_arena_init(&arena, 16 * BW_MIB);
@@ -190,16 +234,12 @@ static int evaluate_images(struct evaluation *at)
     struct bw_access access = {0};
     struct bw_catalog *catalog = NULL;
     struct bw_needs needs = {0};
-    bool recovered = false;
-    int status = bw_access_open(&access, at->config, true, &err);
+    int status = bw_needs_merge(&needs, &at->config->analysis_needs, bw_bundle_needs(at->bundle), &arena, &err);
     if (status == 0) {
-        status = bw_catalog_open(&catalog, at->config, NULL, NULL, &recovered, &err);
+        status = bw_access_open(&access, at->config, true, &err);
     }
     if (status == 0) {
-        status = bw_needs_merge(&needs, &at->config->analysis_needs, bw_bundle_needs(at->bundle), &arena, &err);
-    }
-    if (status == 0) {
-        status = bw_catalog_set_needs(catalog, &needs, &err);
+        status = bw_catalog_open_for(&catalog, at->arguments, at->config, &needs, &err);
     }
     if (status != 0) {
         (void)bw_trouble(at->arguments, "%s", err.message);
@@ -208,15 +248,11 @@ static int evaluate_images(struct evaluation *at)
     for (size_t i = 0; status == 0 && i < at->arguments->n_operands; i++) {
         err = (struct bw_error){0};
         if (evaluate_image(at, catalog, &access, at->arguments->operands[i], &err) != 0) {
-            (void)bw_trouble(at->arguments, "%s: %s", at->arguments->operands[i], err.message);
-            at->undecided = true;
+            add_error(at, at->arguments->operands[i], &err);
         }
     }
-    if (catalog != NULL) {
-        bw_catalog_destroy(catalog);
-    }
+    bw_catalog_destroy(catalog);
     bw_access_close(&access);
-    return 0;
 }
 
 static int parse_now(int64_t *out, const struct bw_arguments *arguments)
@@ -227,11 +263,12 @@ static int parse_now(int64_t *out, const struct bw_arguments *arguments)
     if (text == NULL) {
         return 0;
     }
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &when);
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S%z", &when); /* %z takes Z and +01:00 alike */
     if (end == NULL || *end != '\0') {
         return bw_trouble(arguments, "--at %s: a time such as 2026-01-31T12:00:00Z is needed", text);
     }
-    *out = (int64_t)timegm(&when);
+    long offset_s = when.tm_gmtoff; /* timegm() puts it right */
+    *out = (int64_t)timegm(&when) - offset_s;
     return 0;
 }
 
@@ -240,10 +277,9 @@ static int evaluate(struct evaluation *at)
     const char *document = bw_argument(at->arguments, "analysis");
     struct bw_error err = {0};
     if (document == NULL) {
-        (void)evaluate_images(at);
+        evaluate_images(at);
     } else if (evaluate_document(at, document, &err) != 0) {
-        (void)bw_trouble(at->arguments, "%s", err.message);
-        at->undecided = true;
+        add_error(at, document, &err);
     }
     if (at->results != NULL) {
         (void)json_dumpf(at->results, stdout, JSON_INDENT(2));
@@ -291,7 +327,7 @@ static const struct bw_option options[] = {
     {"platform", "PLATFORM", "Which image of an index, as linux/arm64. Default: this machine's.", false},
     {"at", "TIME",
      "Evaluate as of this instant (2026-01-31T12:00:00Z): expiry and age limits depend on it. Default: now.", false},
-    {"output", "FORMAT", "table (default) or json.", false},
+    {"output", "FORMAT", "table (default), or json: also the trigger ids that whitelists name.", false},
     {0},
 };
 

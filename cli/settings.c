@@ -1,14 +1,27 @@
 /* What the commands share: files that are loaded with their problems shown, and the way to images. */
 #include "cli/settings.h"
 
+#include "base/buf.h"
 #include "base/limits.h"
+#include "base/memory.h"
 #include "base/watch_dir.h"
 #include "base/yaml.h"
 #include "image/layout.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+void bw_put_clean(FILE *out, const char *text, bool keep_lines)
+{
+    char *copy = text == NULL ? NULL : bw_memory_strndup(text, strlen(text));
+    if (copy != NULL) {
+        bw_text_clean(copy, keep_lines);
+        (void)fputs(copy, out);
+        free(copy);
+    }
+}
 
 void bw_problems_print(FILE *out, const char *file, const char *text, size_t len, const struct bw_problems *problems)
 {
@@ -22,14 +35,31 @@ void bw_problems_print(FILE *out, const char *file, const char *text, size_t len
         if (line > 0) {
             (void)fprintf(out, "%u:%u:", line, column);
         }
-        (void)fprintf(out, " %s: %s%s%s", problem->severity == BW_PROBLEM_ERROR ? "error" : "warning",
-                      problem->path == NULL || problem->path[0] == '\0' ? "" : problem->path,
-                      problem->path == NULL || problem->path[0] == '\0' ? "" : ": ", problem->message);
+        (void)fprintf(out, " %s: ", problem->severity == BW_PROBLEM_ERROR ? "error" : "warning");
+        if (problem->path != NULL && problem->path[0] != '\0') {
+            bw_put_clean(out, problem->path, false);
+            (void)fputs(": ", out);
+        }
+        bw_put_clean(out, problem->message, false);
         if (problem->suggestion != NULL) {
-            (void)fprintf(out, " (did you mean %s?)", problem->suggestion);
+            (void)fputs(" (did you mean ", out);
+            bw_put_clean(out, problem->suggestion, false);
+            (void)fputs("?)", out);
         }
         (void)fputc('\n', out);
     }
+}
+
+json_t *bw_json_text(const char *text)
+{
+    if (text == NULL) {
+        return json_null();
+    }
+    BW_BUF_SCOPE quoted;
+    bw_buf_init(&quoted, BW_MAX_ANALYSIS_BYTES);
+    bw_buf_json(&quoted, text, strlen(text));
+    json_t *made = json_loadb(quoted.data, quoted.len, JSON_DECODE_ANY, NULL);
+    return made == NULL ? json_null() : made;
 }
 
 int bw_settings_load(struct bw_config **out, const struct bw_arguments *arguments, const char *path)
@@ -49,6 +79,13 @@ int bw_settings_load(struct bw_config **out, const struct bw_arguments *argument
     return status == 0 ? 0 : bw_trouble(arguments, "%s", err.message);
 }
 
+void bw_bundle_name_of(char *out, size_t size, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1, *dot = strrchr(name, '.');
+    int len = dot == NULL || dot == name ? (int)strlen(name) : (int)(dot - name);
+    (void)snprintf(out, size, "%.*s", len, name);
+}
+
 int bw_bundle_file_load(struct bw_bundle **out, const struct bw_arguments *arguments, const char *path)
 {
     struct bw_error err = {0};
@@ -58,8 +95,9 @@ int bw_bundle_file_load(struct bw_bundle **out, const struct bw_arguments *argum
     if (bw_file_read(&text, &len, path, BW_MAX_BUNDLE_BYTES, &err) != 0) {
         return bw_trouble(arguments, "%s", err.message);
     }
-    const char *slash = strrchr(path, '/');
-    struct bw_bundle_options options = {.name = slash == NULL ? path : slash + 1, .default_patterns = true};
+    char name[256];
+    bw_bundle_name_of(name, sizeof(name), path);
+    struct bw_bundle_options options = {.name = name, .now_s = bw_wall_s(), .default_patterns = true};
     bw_problems_init(&problems);
     int status = bw_bundle_load(out, &problems, text, len, &options, &err);
     bw_problems_print(stderr, path, text, len, &problems);
@@ -138,10 +176,10 @@ void bw_access_close(struct bw_access *access)
 }
 
 int bw_catalog_open(struct bw_catalog **out, const struct bw_config *config, void (*done)(void *payload, uint64_t job),
-                    void *payload, bool *recovered, struct bw_error *err)
+                    void *payload, bool *recovered, struct bw_error *cache_err, struct bw_error *err)
 {
     struct bw_store *stores[2] = {NULL};
-    size_t n = 0;
+    size_t n = 1;
     const struct bw_catalog_options options = {
         .analyses = config->analyses,
         .queue = config->analysis_queue,
@@ -154,13 +192,12 @@ int bw_catalog_open(struct bw_catalog **out, const struct bw_config *config, voi
         .payload = payload,
     };
     *recovered = false;
-    if (bw_store_memory_create(&stores[n++], config->cache_memory_bytes, err) != 0) {
+    if (bw_store_memory_create(&stores[0], config->cache_memory_bytes, err) != 0) {
         return -1;
     }
     if (config->cache_dir != NULL &&
-        bw_store_sqlite_create(&stores[n++], config->cache_dir, config->cache_disk_bytes, recovered, err) != 0) {
-        stores[0]->ops->destroy(stores[0]);
-        return -1;
+        bw_store_sqlite_create(&stores[1], config->cache_dir, config->cache_disk_bytes, recovered, cache_err) == 0) {
+        n++;
     }
     if (bw_catalog_create(out, stores, n, &options, err) != 0) {
         for (size_t i = 0; i < n; i++) {
@@ -168,6 +205,29 @@ int bw_catalog_open(struct bw_catalog **out, const struct bw_config *config, voi
         }
         return -1;
     }
+    return 0;
+}
+
+int bw_catalog_open_for(struct bw_catalog **out, const struct bw_arguments *arguments, const struct bw_config *config,
+                        const struct bw_needs *needs, struct bw_error *err)
+{
+    struct bw_error cache = {0};
+    struct bw_catalog *catalog = NULL;
+    bool recovered = false;
+    if (bw_catalog_open(&catalog, config, NULL, NULL, &recovered, &cache, err) != 0) {
+        return -1;
+    }
+    if (cache.code != BW_OK) {
+        (void)bw_trouble(arguments, "going on without the cache on disk: %s", cache.message);
+    }
+    if (recovered) {
+        (void)bw_trouble(arguments, "the cache in %s was corrupt: set aside, begun anew", config->cache_dir);
+    }
+    if (bw_catalog_set_needs(catalog, needs, err) != 0) {
+        bw_catalog_destroy(catalog);
+        return -1;
+    }
+    *out = catalog;
     return 0;
 }
 
@@ -198,6 +258,23 @@ static int wait_with_progress(struct bw_image_answer *out, struct bw_catalog *ca
     return status;
 }
 
+/* The catalog tells sources apart by identity: a folder is one of its own. */
+static int open_layout(struct bw_image_source **out, const char *folder, struct bw_error *err)
+{
+    char path[PATH_MAX], hash[2 * BW_HASH_MAX + 1];
+    struct bw_image_source *source = NULL;
+    if (bw_layout_open(&source, folder, err) != 0) {
+        return -1;
+    }
+    if (realpath(folder, path) == NULL) {
+        (void)snprintf(path, sizeof(path), "%s", folder);
+    }
+    bw_hash_hex(hash, BW_SHA256, path, strlen(path));
+    memcpy(source->identity, hash, sizeof(source->identity)); /* 64 digits and the NUL */
+    *out = source;
+    return 0;
+}
+
 int bw_image_look_up(struct bw_image_answer *out, struct bw_reference *reference_out, struct bw_catalog *catalog,
                      const struct bw_access *access, const char *text, const struct bw_platform *platform,
                      struct bw_arena *arena, struct bw_error *err)
@@ -207,7 +284,7 @@ int bw_image_look_up(struct bw_image_answer *out, struct bw_reference *reference
     struct bw_image_answer answer = {0};
     const char *folder = NULL;
     if (bw_layout_parse(&folder, &reference, text, arena, err)) {
-        if (bw_layout_open(&source, folder, err) != 0) {
+        if (open_layout(&source, folder, err) != 0) {
             return -1;
         }
     } else if (bw_reference_parse(&reference, text, strlen(text), arena, err) != 0) {

@@ -5,14 +5,23 @@
 #include "image/catalog/catalog.h"
 #include "webhook/config.h"
 
+#include <jansson.h>
+
 /* What the commands share: files that are loaded with their problems shown, and the way to images. */
 
 /* "file:line:column: error: /path: message (did you mean x?)", one line each; line and column are looked up in the
  * text. */
 void bw_problems_print(FILE *out, const char *file, const char *text, size_t len, const struct bw_problems *problems);
 
+/* Text that came from an image or a file, without what a terminal would obey. NULL is nothing. */
+void bw_put_clean(FILE *out, const char *text, bool keep_lines);
+/* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. NULL becomes null. */
+json_t *bw_json_text(const char *text);
+
 /* path NULL: all defaults. Says every problem on standard error; 0 or BW_EXIT_TROUBLE. */
 int bw_settings_load(struct bw_config **out, const struct bw_arguments *arguments, const char *path);
+/* The id of a bundle that has none of its own: the file's name without folder and suffix. */
+void bw_bundle_name_of(char *out, size_t size, const char *path);
 int bw_bundle_file_load(struct bw_bundle **out, const struct bw_arguments *arguments, const char *path);
 
 /* The registry with one set of credentials. */
@@ -27,10 +36,14 @@ int bw_access_open(struct bw_access *out, const struct bw_config *config, bool p
                    struct bw_error *err) BW_MUST_CHECK;
 void bw_access_close(struct bw_access *access);
 
-/* A catalog with the stores that the configuration asks for; *recovered: the store on disk was corrupt and begun anew.
- */
+/* A catalog with the stores that the configuration asks for. *recovered: the store on disk was corrupt and begun anew.
+ * One that cannot be opened is left out, *cache_err says why: no cache ever stops an admission. */
 int bw_catalog_open(struct bw_catalog **out, const struct bw_config *config, void (*done)(void *payload, uint64_t job),
-                    void *payload, bool *recovered, struct bw_error *err) BW_MUST_CHECK;
+                    void *payload, bool *recovered, struct bw_error *cache_err, struct bw_error *err) BW_MUST_CHECK;
+
+/* The same for a command: what is wrong with the cache is said on standard error. `needs` are those of the analysis. */
+int bw_catalog_open_for(struct bw_catalog **out, const struct bw_arguments *arguments, const struct bw_config *config,
+                        const struct bw_needs *needs, struct bw_error *err) BW_MUST_CHECK;
 
 /* One image named on the command line, looked up with progress on a terminal. variants are released by the caller
  * (bw_image_answer_clear). *reference_out lives in the arena. */

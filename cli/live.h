@@ -1,0 +1,51 @@
+#ifndef BW_CLI_LIVE_H
+#define BW_CLI_LIVE_H
+
+#include "base/sha256.h"
+#include "base/watch_dir.h"
+#include "cli/bundle_folder.h"
+#include "cli/settings.h"
+#include "webhook/server.h"
+#include "webhook/verdicts.h"
+
+#include <pthread.h>
+
+/*
+ * What changes while breakwater serves: configuration, bundles, certificate and registry credentials. Each is taken
+ * over as a whole when its file changes, or the last good one stays in force and the log says why.
+ */
+enum { BW_MAX_ACCESSES = 16 };
+
+struct bw_live {
+    const struct bw_arguments *arguments; /* options of the command line win over the file, at every reload */
+    const char *config_path;              /* NULL: defaults */
+    const char *bundles_path;             /* as at the start */
+    struct bw_config *first;              /* what listeners, queues and cache were made of */
+    struct bw_slot config, bundles, source;
+    /* The last one is in force; admissions and analyses may still hold sources of the others. */
+    struct bw_access accesses[BW_MAX_ACCESSES];
+    size_t n_accesses;
+    struct bw_catalog *catalog;
+    struct bw_verdicts *verdicts;
+    struct bw_bundle_folder *folder;
+    struct bw_server *server; /* NULL until it is there; read by other threads */
+    struct bw_watch_dir *watch;
+    pthread_mutex_t refresh;
+    char seen[4][2 * BW_HASH_MAX + 1]; /* content last taken over: config, certificate, key, credentials */
+    int64_t began_ms;
+};
+
+/* Reads the configuration and applies the command line. Problems are said on standard error; 0 or BW_EXIT_TROUBLE. */
+int bw_live_begin(struct bw_live *live, const struct bw_arguments *arguments);
+/* Everything but the server: access to registries, catalog, bundles, verdicts. */
+int bw_live_build(struct bw_live *live, struct bw_error *err) BW_MUST_CHECK;
+/* Once the server is there: watches the folders of all files. */
+int bw_live_watch(struct bw_live *live, struct bw_error *err) BW_MUST_CHECK;
+/* Takes over whatever differs; on any change of a watched folder, and on SIGHUP. */
+void bw_live_refresh(void *live, const char *folder);
+/* Readiness of the bundles; once a second. */
+void bw_live_tick(struct bw_live *live);
+/* Without what `bw_server_destroy` needs to be gone before: the catalog's and the evaluator's threads end here. */
+void bw_live_end(struct bw_live *live);
+
+#endif

@@ -181,6 +181,9 @@ static bool host_matches(struct bw_str pattern, struct bw_str host)
     if (!bw_str_equal(pattern_port, port)) {
         return false;
     }
+    if (bw_str_equal(pattern, host)) { /* also an IPv6 address, whose brackets are no class */
+        return true;
+    }
     for (;;) {
         bool more = bw_str_next(&label, &pattern, '.'), host_more = bw_str_next(&host_label, &host, '.');
         if (!more || !host_more) {

@@ -25,8 +25,9 @@ struct bw_admission {
     struct bw_review_head head;
     int64_t since_ms;
     struct bw_deadline deadline;
-    struct bw_platform platform;               /* that the pod asks for */
-    bool asks_platform, warn_only, background; /* background: admitted, but looked at (mirror pods) */
+    const struct bw_platform *platforms; /* that the object can run on; none: not known */
+    size_t n_platforms;
+    bool warn_only, background; /* background: admitted, but looked at (mirror pods) */
     struct bw_subject *subjects;
     size_t n_subjects;
     uint64_t *jobs;
@@ -229,12 +230,8 @@ static int add_subjects(struct bw_admission *at)
     for (size_t i = 0; i < images->n_images; i++) {
         const struct bw_pod_image *image = &images->images[i];
         size_t j = 0;
-        for (; j < at->n_subjects; j++) {
-            const struct bw_pod_image *known = at->subjects[j].image;
-            if (known->len == image->len && memcmp(known->text, image->text, image->len) == 0 &&
-                (known->kind == BW_IMAGE_VOLUME) == (image->kind == BW_IMAGE_VOLUME)) {
-                break;
-            }
+        while (j < at->n_subjects && !bw_subject_has(&at->subjects[j], image)) {
+            j++;
         }
         if (j == at->n_subjects) {
             if (at->n_subjects == MAX_SUBJECTS) {
@@ -350,6 +347,30 @@ static void read_body(struct bw_admission *at, const char *body, size_t len)
     }
 }
 
+/* K-205: what the object says of its nodes; else the configured platforms, those of the named system if it names one.
+ */
+static int choose_platforms(struct bw_admission *at)
+{
+    const struct bw_config *config = at->config;
+    const char *os = at->review.now.node_os, *architecture = at->review.now.node_architecture;
+    struct bw_platform *chosen = bw_arena_array(&at->arena, config->n_default_platforms + 1, sizeof(*chosen));
+    if (chosen == NULL) {
+        return -1;
+    }
+    at->platforms = chosen;
+    if (architecture != NULL) {
+        chosen[at->n_platforms++] =
+            (struct bw_platform){.os = os == NULL ? "linux" : os, .architecture = architecture, .variant = ""};
+        return 0;
+    }
+    for (size_t i = 0; i < config->n_default_platforms; i++) {
+        if (os == NULL || strcmp(os, config->default_platforms[i].os) == 0) {
+            chosen[at->n_platforms++] = config->default_platforms[i];
+        }
+    }
+    return 0;
+}
+
 struct bw_admission *bw_admission_begin(const struct bw_services *services, const char *body, size_t len,
                                         int64_t timeout_ms, int64_t elapsed_ms)
 {
@@ -375,11 +396,8 @@ struct bw_admission *bw_admission_begin(const struct bw_services *services, cons
     } else if (at->source == NULL || add_subjects(at) != 0) {
         fault(at, BW_FAULT_INTERNAL, "the object names more images than one admission can judge");
     }
-    if (at->review.now.node_architecture != NULL) {
-        at->asks_platform = true;
-        at->platform = (struct bw_platform){.os = at->review.now.node_os == NULL ? "linux" : at->review.now.node_os,
-                                            .architecture = at->review.now.node_architecture,
-                                            .variant = ""};
+    if (!at->done && choose_platforms(at) != 0) {
+        fault(at, BW_FAULT_INTERNAL, "the admission does not fit its memory");
     }
     return at;
 }
@@ -414,23 +432,26 @@ static int parse_subject(struct bw_admission *at, struct bw_subject *subject)
     return -1;
 }
 
+/* D42. The digest is not enough to name an analysis: it may have been made again to cover more. */
 static const char *verdict_key(struct bw_admission *at, const struct bw_subject *subject,
                                const struct bw_image_variant *variant, bool tag_counts)
 {
-    return bw_arena_printf(&at->arena, "%s %s %s/%s:%s %s %d %s/%s %s", bw_bundle_hash(at->bundle),
-                           variant->digest.text, subject->reference.registry, subject->reference.repository,
-                           subject->reference.tag == NULL ? "" : subject->reference.tag, subject->reference.digest.text,
-                           tag_counts, variant->platform.os == NULL ? "" : variant->platform.os,
-                           variant->platform.architecture == NULL ? "" : variant->platform.architecture,
-                           at->config->hash);
+    const struct bw_report *report = variant->report;
+    return bw_arena_printf(
+        &at->arena, "%s %s %u %lld %s/%s:%s %s %d %s/%s %s", bw_bundle_hash(at->bundle), variant->digest.text,
+        report->revision, (long long)report->completed_s, subject->reference.registry, subject->reference.repository,
+        subject->reference.tag == NULL ? "" : subject->reference.tag, subject->reference.digest.text, tag_counts,
+        variant->platform.os == NULL ? "" : variant->platform.os,
+        variant->platform.architecture == NULL ? "" : variant->platform.architecture, at->config->hash);
 }
 
-/* The verdict of one variant. 1: it is being evaluated; -1: failed, the subject says why. */
+/* The verdict of one variant. 1: it is being evaluated, as the subject's job; -1: failed, the subject says why. */
 static int judge_variant(struct bw_admission *at, struct bw_subject *subject, size_t index,
                          const struct bw_image_variant *variant, bool tag_counts, bool blocking)
 {
     struct bw_subject_variant *into = &subject->variants[index];
     struct bw_error err = {0};
+    uint64_t ticket = 0;
     struct bw_verdict_question question = {
         .key = verdict_key(at, subject, variant, tag_counts),
         .bundle = at->bundle,
@@ -445,7 +466,8 @@ static int judge_variant(struct bw_admission *at, struct bw_subject *subject, si
     into->platform = variant->platform.os == NULL ? "" : bw_platform_text(&variant->platform, &at->arena);
     if (question.key == NULL || into->platform == NULL) {
         (void)bw_arena_spent(&err);
-    } else if (bw_verdicts_ask(&into->verdict, &subject->job, at->services->verdicts, &question, &err) == 0) {
+    } else if (bw_verdicts_ask(&into->verdict, &ticket, at->services->verdicts, &question, &err) == 0) {
+        subject->job = into->verdict == NULL ? ticket : subject->job;
         return into->verdict == NULL ? 1 : 0;
     }
     subject_fault(subject, bw_fault_of(&err), &err);
@@ -502,8 +524,8 @@ static void look_at(struct bw_admission *at, struct bw_subject *subject, bool bl
     const struct bw_image_question question = {
         .source = at->source,
         .reference = &subject->reference,
-        .platforms = at->asks_platform ? &at->platform : at->config->default_platforms,
-        .n_platforms = at->asks_platform ? 1 : at->config->n_default_platforms,
+        .platforms = at->platforms,
+        .n_platforms = at->n_platforms,
         .allow_blocking_stores = blocking,
         .allow_analysis = true,
         .since_ms = at->since_ms,

@@ -36,12 +36,15 @@ static const struct {
     {"image_not_found", BW_FAULT_IMAGE_NOT_FOUND},
     {"invalid_reference", BW_FAULT_INVALID_REFERENCE},
     {"unauthorized", BW_FAULT_UNAUTHORIZED},
-    {"address_refused", BW_FAULT_UNAUTHORIZED},
+    {"address_refused", BW_FAULT_INVALID_REFERENCE}, /* no credential opens it: the name leads where it may not */
     {"rate_limited", BW_FAULT_RATE_LIMITED},
     {"registry_unavailable", BW_FAULT_REGISTRY_UNAVAILABLE},
     {"image_too_large", BW_FAULT_IMAGE_TOO_LARGE},
     {"too_many_layers", BW_FAULT_IMAGE_TOO_LARGE},
     {"decompression_bomb", BW_FAULT_IMAGE_TOO_LARGE},
+    {"tar_limit", BW_FAULT_IMAGE_TOO_LARGE},
+    {"manifest_too_large", BW_FAULT_IMAGE_TOO_LARGE},
+    {"memory_budget", BW_FAULT_INTERNAL},
     {"queue_full", BW_FAULT_OVERLOAD},
     {"no_matching_platform", BW_FAULT_ANALYSIS_FAILED},
 };
@@ -107,15 +110,16 @@ static enum effect fault_effect(const struct bw_config *config, enum bw_fault fa
     return by_setting(config->on_error[fault], deny);
 }
 
-/* A rule that could not be evaluated is a STOP (D9), which onError.analysisIncomplete may soften to a warning (D25). */
+/* A rule that could not be evaluated is a STOP (D9), which onError.analysisIncomplete may soften to a warning where it
+ * was data that the analysis lacks (D25). */
 static enum effect verdict_effect(const struct bw_config *config, const struct bw_verdict *verdict)
 {
     if (verdict->action != BW_STOP) {
         return verdict->action == BW_WARN ? WARN : ADMIT;
     }
-    bool only_undecided =
-        verdict->n_undecided > 0 && verdict->n_stop == 0 && strcmp(verdict->reason, "policy_evaluation") == 0;
-    return only_undecided ? by_setting(config->on_error[BW_FAULT_ANALYSIS_INCOMPLETE], DENY) : DENY;
+    bool only_incomplete = verdict->n_incomplete > 0 && verdict->n_incomplete == verdict->n_undecided &&
+                           verdict->n_stop == 0 && strcmp(verdict->reason, "policy_evaluation") == 0;
+    return only_incomplete ? by_setting(config->on_error[BW_FAULT_ANALYSIS_INCOMPLETE], DENY) : DENY;
 }
 
 static enum effect subject_effect(const struct writing *at, const struct bw_subject *subject)
@@ -138,6 +142,13 @@ static enum effect subject_effect(const struct writing *at, const struct bw_subj
 
 /* ---- texts ---- */
 
+bool bw_subject_has(const struct bw_subject *subject, const struct bw_pod_image *image)
+{
+    const struct bw_pod_image *known = subject->image;
+    return known->len == image->len && memcmp(known->text, image->text, image->len) == 0 &&
+           (known->kind == BW_IMAGE_VOLUME) == (image->kind == BW_IMAGE_VOLUME);
+}
+
 static void add_warning(struct writing *at, const char *text)
 {
     if (text == NULL || at->failed ||
@@ -149,34 +160,52 @@ static void add_warning(struct writing *at, const char *text)
     at->warnings[at->n_warnings++] = text;
 }
 
-static void add_cause(struct writing *at, const char *reason, const char *field, const char *message)
+/* The n-th field of the object that names this image, or NULL. */
+static const char *field_of(const struct writing *at, const struct bw_subject *subject, size_t n)
 {
-    if (at->n_causes == BW_MAX_CAUSES) {
-        return;
+    const struct bw_pod_images *images = &at->in->review->now;
+    if (n == 0) {
+        return subject->image->field;
     }
-    if (reason == NULL || message == NULL || at->failed ||
-        bw_arena_grow(at->arena, (void **)&at->causes, at->n_causes, &at->cause_capacity, sizeof(*at->causes), NULL) !=
-            0) {
-        at->failed = true;
-        return;
+    for (size_t i = 0; n < subject->n_fields && i < images->n_images; i++) {
+        if (bw_subject_has(subject, &images->images[i]) && n-- == 0) {
+            return images->images[i].field;
+        }
     }
-    at->causes[at->n_causes++] = (struct bw_status_cause){reason, field, message};
+    return NULL;
 }
 
-/* "spec.containers[0].image registry/x:1 [3fa1c2d4e5f6] linux/arm64" */
+/* A cause per field. */
+static void add_cause(struct writing *at, const char *reason, const struct bw_subject *subject, const char *message)
+{
+    const char *field = NULL;
+    for (size_t n = 0; at->n_causes < BW_MAX_CAUSES && (field = field_of(at, subject, n)) != NULL; n++) {
+        if (reason == NULL || message == NULL || at->failed ||
+            bw_arena_grow(at->arena, (void **)&at->causes, at->n_causes, &at->cause_capacity, sizeof(*at->causes),
+                          NULL) != 0) {
+            at->failed = true;
+            return;
+        }
+        at->causes[at->n_causes++] = (struct bw_status_cause){reason, field, message};
+    }
+}
+
+/* "spec.containers[0].image registry/x:1 [3fa1c2d4e5f6] linux/arm64"; up to three fields are named. */
 static const char *place(struct writing *at, const struct bw_subject *subject, const struct bw_subject_variant *variant)
 {
     char digest[13] = "", more[48] = "";
     bool many = variant != NULL && subject->n_variants > 1;
+    const char *second = field_of(at, subject, 1), *third = field_of(at, subject, 2);
     if (variant != NULL) {
         bw_digest_short(digest, &variant->digest);
     }
-    if (subject->n_fields > 1) {
-        (void)snprintf(more, sizeof(more), " (and %zu more)", subject->n_fields - 1);
+    if (subject->n_fields > 3) {
+        (void)snprintf(more, sizeof(more), " and %zu more", subject->n_fields - 3);
     }
-    const char *text = bw_arena_printf(at->arena, "%s%s %.300s%s%s%s%s%s", subject->image->field, more,
-                                       subject->image->text, digest[0] ? " [" : "", digest, digest[0] ? "]" : "",
-                                       many ? " " : "", many ? variant->platform : "");
+    const char *text = bw_arena_printf(
+        at->arena, "%s%s%s%s%s%s %.300s%s%s%s%s%s", subject->image->field, second == NULL ? "" : ", ",
+        second == NULL ? "" : second, third == NULL ? "" : ", ", third == NULL ? "" : third, more, subject->image->text,
+        digest[0] ? " [" : "", digest, digest[0] ? "]" : "", many ? " " : "", many ? variant->platform : "");
     at->failed = at->failed || text == NULL;
     return text == NULL ? "" : text;
 }
@@ -199,16 +228,17 @@ static void add_line(struct writing *at, enum effect effect, const char *text)
 
 /* One rule's findings are one line: the first, and how many more there are. Causes carry each. */
 static void write_finding(struct writing *at, const struct bw_subject *subject,
-                          const struct bw_subject_variant *variant, const struct bw_kept_finding *kept)
+                          const struct bw_subject_variant *variant, const struct bw_kept_finding *kept,
+                          enum effect effect)
 {
     const struct bw_finding *finding = &kept->finding;
+    effect = finding->action != BW_STOP ? WARN : effect;
     const char *policy =
         finding->policy_name != NULL && finding->policy_name[0] ? finding->policy_name : finding->policy_id;
     const char *what = finding->undecided ? "could not be evaluated" : finding->action == BW_STOP ? "STOP" : "WARN";
     char more[48] = "";
-    if (finding->action == BW_STOP) {
-        add_cause(at, bw_arena_printf(at->arena, "%s:%s", finding->gate, finding->trigger), subject->image->field,
-                  finding->message);
+    if (effect == DENY) {
+        add_cause(at, bw_arena_printf(at->arena, "%s:%s", finding->gate, finding->trigger), subject, finding->message);
     }
     if (kept->n_of_rule == 0) {
         return;
@@ -217,7 +247,7 @@ static void write_finding(struct writing *at, const struct bw_subject *subject,
         (void)snprintf(more, sizeof(more), ", and %zu more", kept->n_of_rule - 1);
     }
     bool comment = finding->comment != NULL && finding->comment[0] != '\0' && !finding->undecided;
-    add_line(at, finding->action == BW_STOP ? DENY : WARN,
+    add_line(at, effect,
              bw_arena_printf(
                  at->arena, "%s: %s:%s %s %.400s%s%.500s%s%s (policy %.100s%s%.100s)", place(at, subject, variant),
                  finding->gate, finding->trigger, what, comment ? finding->comment : "", comment ? " (" : "",
@@ -242,7 +272,7 @@ static void write_reason(struct writing *at, const struct bw_subject *subject, c
     }
     if (text != NULL && verdict->action != BW_GO) {
         if (verdict->action == BW_STOP) {
-            add_cause(at, verdict->reason, subject->image->field, text);
+            add_cause(at, verdict->reason, subject, text);
         }
         add_line(at, verdict->action == BW_STOP ? DENY : WARN,
                  bw_arena_printf(at->arena, "%s: %s", place(at, subject, variant), text));
@@ -253,17 +283,33 @@ static void write_verdict(struct writing *at, const struct bw_subject *subject,
                           const struct bw_subject_variant *variant)
 {
     const struct bw_verdict *verdict = variant->verdict;
+    enum effect effect = verdict_effect(at->in->config, verdict);
+    size_t shown = 0;
     write_reason(at, subject, variant);
     for (size_t i = 0; i < verdict->n_findings; i++) {
-        write_finding(at, subject, variant, &verdict->findings[i]);
+        const struct bw_kept_finding *kept = &verdict->findings[i];
+        /* an image that the bundle lists as good is let through whatever its policies found */
+        if (effect == ADMIT || (effect == WARN && verdict->action == BW_WARN && kept->finding.action == BW_STOP)) {
+            continue;
+        }
+        write_finding(at, subject, variant, kept, effect);
+        shown += kept->finding.action == BW_STOP ? kept->n_of_rule : 0;
+    }
+    if (effect == DENY && verdict->n_stop + verdict->n_undecided > shown) {
+        at->n_left_out += verdict->n_stop + verdict->n_undecided - shown;
     }
 }
 
 static void write_fault(struct writing *at, const struct bw_subject *subject, enum effect effect)
 {
-    const char *help = advice[subject->fault];
-    add_cause(at, subject->error.detail[0] != '\0' ? subject->error.detail : bw_fault_name(subject->fault),
-              subject->image->field, bw_arena_strdup(at->arena, subject->error.message));
+    const char *help = strcmp(subject->error.detail, "address_refused") == 0
+                           ? "registry.allowAddresses opens networks where registries are meant to be"
+                           : advice[subject->fault];
+    add_cause(at, subject->error.detail[0] != '\0' ? subject->error.detail : bw_fault_name(subject->fault), subject,
+              bw_arena_strdup(at->arena, subject->error.message));
+    if (subject->fault == BW_FAULT_RATE_LIMITED && subject->error.retry_after_s > at->estimate_s) {
+        at->estimate_s = subject->error.retry_after_s;
+    }
     add_line(at, effect == WARN ? WARN : DENY,
              bw_arena_printf(at->arena, "%s: %.700s%s%s", place(at, subject, NULL), subject->error.message,
                              help == NULL ? "" : "; ", help == NULL ? "" : help));
@@ -272,7 +318,7 @@ static void write_fault(struct writing *at, const struct bw_subject *subject, en
 static void write_pending(struct writing *at, const struct bw_subject *subject, enum effect effect)
 {
     at->estimate_s = subject->estimate_s > at->estimate_s ? subject->estimate_s : at->estimate_s;
-    add_cause(at, "analysis_pending", subject->image->field, "the analysis of the image is running");
+    add_cause(at, "analysis_pending", subject, "the analysis of the image is running");
     add_line(at, effect == WARN ? WARN : DENY,
              bw_arena_printf(at->arena, "%s: %s%s%s%s", place(at, subject, NULL),
                              at->in->overloaded ? "breakwater has too much to do to look at it now"

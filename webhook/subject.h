@@ -61,6 +61,8 @@ int bw_outcome_make(struct bw_outcome *out, const struct bw_outcome_inputs *inpu
 int bw_outcome_fault(struct bw_outcome *out, const struct bw_outcome_inputs *inputs, enum bw_fault fault,
                      const char *message, struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
 
+/* Whether this place of the object names the subject's image. A volume is another subject than a container. */
+bool bw_subject_has(const struct bw_subject *subject, const struct bw_pod_image *image);
 enum bw_fault bw_fault_of(const struct bw_error *error);
 /* Built-in controllers and nodes: they come back by themselves and must not be kept waiting (D40). */
 bool bw_is_controller(const struct bw_review *review);

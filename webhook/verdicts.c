@@ -3,6 +3,8 @@
 
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/metrics.h"
+#include "evaluator/gate.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -53,6 +55,19 @@ struct bw_verdicts {
     void *payload;
 };
 
+static struct bw_metric evaluations_total = {
+    .name = "breakwater_image_evaluations_total",
+    .help = "Images evaluated by a bundle, by verdict; answers from the cache do not count.",
+    .kind = BW_METRIC_COUNTER,
+    .labels = {"verdict"},
+};
+static struct bw_metric findings_total = {
+    .name = "breakwater_policy_findings_total",
+    .help = "Findings of these evaluations, by gate, trigger and action.",
+    .kind = BW_METRIC_COUNTER,
+    .labels = {"gate", "trigger", "action"},
+};
+
 /* ---- one verdict ---- */
 
 struct bw_verdict *bw_verdict_retain(struct bw_verdict *verdict)
@@ -96,8 +111,23 @@ static int keep_finding(struct bw_kept_finding *into, const struct bw_finding *f
     return made.message == NULL || made.gate == NULL || made.trigger == NULL ? bw_arena_spent(err) : 0;
 }
 
+/* Whether the rule was not evaluated because the analysis has no complete data of a kind that it reads. */
+static bool lacks_data(const struct bw_finding *finding, const struct bw_report *report)
+{
+    const struct bw_scope scope = {.report = report};
+    const struct bw_gate *gate = finding->undecided && report->n_incomplete > 0 ? bw_gate_find(finding->gate) : NULL;
+    const struct bw_trigger *trigger = gate == NULL ? NULL : bw_trigger_find(gate, finding->trigger);
+    for (size_t i = 0; trigger != NULL && i < BW_LENGTH(trigger->reads); i++) {
+        if (trigger->reads[i] != NULL && bw_scope_incomplete(&scope, trigger->reads[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Copies what a denial will say, worst first; a rule with thousands of findings leaves room for the others. */
-static int keep_findings(struct held *held, const struct bw_decision *decision, struct bw_error *err)
+static int keep_findings(struct held *held, const struct bw_decision *decision, const struct bw_report *report,
+                         struct bw_error *err)
 {
     struct bw_verdict *verdict = &held->verdict;
     struct bw_kept_finding *kept = bw_arena_array(&held->arena, BW_MAX_VERDICT_FINDINGS, sizeof(*kept)), *first = NULL;
@@ -112,6 +142,7 @@ static int keep_findings(struct held *held, const struct bw_decision *decision, 
             }
             verdict->n_stop += wanted == BW_STOP && !finding->undecided;
             verdict->n_undecided += finding->undecided;
+            verdict->n_incomplete += lacks_data(finding, report);
             verdict->n_warn += wanted == BW_WARN;
             bool same =
                 first != NULL && first->finding.policy == finding->policy && first->finding.rule == finding->rule;
@@ -148,6 +179,18 @@ static struct held *new_verdict(void)
     return held;
 }
 
+static void count(const struct bw_verdict *verdict)
+{
+    bw_metric_add(&evaluations_total, 1, BW_LABELS(bw_action_name(verdict->action)));
+    for (size_t i = 0; i < verdict->n_findings; i++) {
+        const struct bw_finding *finding = &verdict->findings[i].finding;
+        if (verdict->findings[i].n_of_rule > 0) {
+            bw_metric_add(&findings_total, (double)verdict->findings[i].n_of_rule,
+                          BW_LABELS(finding->gate, finding->trigger, bw_action_name(finding->action)));
+        }
+    }
+}
+
 static int evaluate(struct bw_verdict **out, const struct bw_verdict_question *question, struct bw_error *err)
 {
     BW_ARENA_SCOPE arena;
@@ -169,10 +212,11 @@ static int evaluate(struct bw_verdict **out, const struct bw_verdict_question *q
         policies = bw_arena_printf(&held->arena, "%s%s%s", policies, i == 0 ? "" : " ", decision.policies[i].policy_id);
     }
     held->verdict.policies = policies == NULL ? "" : policies;
-    if (keep_findings(held, &decision, err) != 0) {
+    if (keep_findings(held, &decision, question->report, err) != 0) {
         bw_verdict_release(&held->verdict);
         return -1;
     }
+    count(&held->verdict);
     *out = &held->verdict;
     return 0;
 }

@@ -18,7 +18,8 @@ struct bw_verdict { /* immutable, counted; texts are its own */
     const char *reason;                             /* static: as bw_decision's */
     const struct bw_kept_finding *findings;         /* that did not let pass, worst first, some of each rule */
     size_t n_findings, n_stop, n_warn, n_undecided; /* counts of all, also of those left out */
-    const char *policies;                           /* ids, joined by blanks */
+    size_t n_incomplete;  /* of the undecided: those whose data the analysis skipped or cut (D25) */
+    const char *policies; /* ids, joined by blanks */
     int64_t valid_until_s;
 };
 enum { BW_MAX_VERDICT_FINDINGS = 100, BW_MAX_RULE_FINDINGS = 10 };

@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (bw_pod_images(&now, &request, request.object, extra, 2, &arena, &err) == 0 &&
         bw_pod_images(&before, &request, request.old_object, extra, 2, &arena, &err) == 0) {
         struct bw_pod_image *images = bw_arena_array(&arena, now.n_images + 1, sizeof(*images));
-        if (images) {
+        if (images && now.n_images) {
             memcpy(images, now.images, now.n_images * sizeof(*images));
             if (bw_pod_images_changed(images, now.n_images, before.images, before.n_images) > now.n_images)
                 abort();

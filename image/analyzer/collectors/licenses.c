@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_COPYRIGHT_BYTES = 1024 * 1024, MAX_NAME_BYTES = 200 };
+/* Boost's copyright file has 2 MB. A "License:" line with more words than a name has is a sentence. */
+enum { MAX_COPYRIGHT_BYTES = 4 * 1024 * 1024, MAX_NAME_BYTES = 200, MAX_NAME_WORDS = 3 };
 
 /* A text with one of these phrases (lower case, one blank between words) is under that licence, unless a phrase in
  * `without` says that it is another of the family. More specific rows stand first only for the reader's sake. */
@@ -54,6 +55,17 @@ static const struct {
     {"MPL-1.1", "mozilla public license version 1.1", NULL},
     {"Artistic", "the artistic license", "artistic license 2.0"},
     {"Artistic-2.0", "artistic license 2.0", NULL},
+    {"LGPL-2.1+", "gnu lesser general public license, version 2.1 (or, at your option, any later version)", NULL},
+    {"HPND-sell-variant",
+     "permission to use, copy, modify, distribute, and sell this software and its documentation for any purpose is "
+     "hereby "
+     "granted without fee",
+     NULL},
+    {"TCL",
+     "permission to use, copy, modify, distribute, and license this software and its documentation for any purpose",
+     NULL},
+    {"BSL-1.0", "boost software license", NULL},
+    {"Info-ZIP", "of the info-zip license", NULL},
     {"OpenSSL", "this product includes software developed by the openssl project", NULL},
     {"PSF-2", "python software foundation license version 2", NULL},
     {"CC0-1.0", "cc0 1.0 universal", NULL},
@@ -119,12 +131,23 @@ static struct bw_str without_exception(struct bw_str text)
     return text;
 }
 
+static bool is_name(struct bw_str text)
+{
+    struct bw_str word;
+    size_t words = 0;
+    if (bw_str_is_nocase(text, "none") || bw_str_starts_with(text, "*"))
+        return false;
+    while (bw_str_next_word(&word, &text))
+        words++;
+    return words <= MAX_NAME_WORDS;
+}
+
 static int add_synopsis(struct bw_licenses *to, struct bw_str text, struct bw_arena *arena, struct bw_error *err)
 {
     while (text.len != 0) {
         size_t skip = 0, len = find_separator(text, &skip);
         struct bw_str name = without_exception(without_leading_word((struct bw_str){text.base, len}));
-        if (!bw_str_is_nocase(name, "none") && add(to, name, arena, err))
+        if (is_name(name) && add(to, name, arena, err))
             return -1;
         text = (struct bw_str){text.base + len + skip, text.len - len - skip};
     }

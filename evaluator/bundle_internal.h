@@ -89,6 +89,8 @@ int bw_whitelist_build_index(struct bw_whitelist *whitelist, struct bw_arena *ar
 /* The first item in the order of the document that is not expired and matches; NULL: none. */
 const struct bw_whitelist_item *bw_whitelist_find(const struct bw_whitelist *whitelist, const struct bw_gate *gate,
                                                   const char *trigger_id, int64_t now_s);
+/* When the next item expires; INT64_MAX: never. */
+int64_t bw_whitelist_next_expiry(const struct bw_whitelist *whitelist, int64_t now_s);
 
 /* ---- loading (evaluator/load*.c) ---- */
 struct bw_format { /* the names of one version of the document */

@@ -223,9 +223,7 @@ static void note_expiries(struct evaluation *evaluation, const struct bw_mapping
 {
     for (size_t i = 0; i < mapping->n_whitelists; i++) {
         const struct bw_whitelist *whitelist = &evaluation->bundle->whitelists[mapping->whitelists[i]];
-        for (size_t j = 0; j < whitelist->n_items; j++) {
-            bw_scope_valid_until(&evaluation->scope, whitelist->items[j].expires_s);
-        }
+        bw_scope_valid_until(&evaluation->scope, bw_whitelist_next_expiry(whitelist, evaluation->scope.facts->now_s));
     }
 }
 

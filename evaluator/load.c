@@ -305,6 +305,43 @@ static void report_syntax(struct bw_loader *loader, const struct bw_error *err)
     }
 }
 
+/* No fact holds a NUL character, so no text with one is ever equal to anything: U+FFFD in its place says the same to
+ * code that knows only C strings. */
+static void replace_nul(struct bw_loader *loader, json_t *text, const struct bw_trail *at)
+{
+    size_t len = json_string_length(text);
+    struct bw_buf replaced;
+    bw_buf_init(&replaced, 3 * len + 1);
+    for (const char *c = json_string_value(text), *end = c + len; c < end; c++) {
+        bw_buf_append(&replaced, *c == '\0' ? "\xef\xbf\xbd" : c, *c == '\0' ? 3 : 1);
+    }
+    if (json_string_setn(text, replaced.data, replaced.len) != 0) {
+        loader->spent = true;
+    }
+    bw_buf_clear(&replaced);
+    (void)bw_load_warning(loader, "never_matches", at, "this text holds a NUL character: it is equal to nothing");
+}
+
+static void look_for_nul(struct bw_loader *loader, json_t *node, const struct bw_trail *at)
+{
+    const char *key;
+    json_t *member;
+    size_t index;
+    if (json_is_string(node) && memchr(json_string_value(node), '\0', json_string_length(node)) != NULL) {
+        replace_nul(loader, node, at);
+    }
+    json_array_foreach(node, index, member)
+    {
+        struct bw_trail here = {.up = at, .index = index};
+        look_for_nul(loader, member, &here);
+    }
+    json_object_foreach(node, key, member)
+    {
+        struct bw_trail here = {.up = at, .key = key};
+        look_for_nul(loader, member, &here);
+    }
+}
+
 static void load_members(struct bw_loader *loader, const json_t *root)
 {
     static const char *const known[] = {"id",
@@ -385,6 +422,7 @@ int bw_bundle_load(struct bw_bundle **out, struct bw_problems *problems, const c
     } else if (!json_is_object(root)) {
         (void)bw_load_fault(&loader, "malformed", NULL, "a bundle is an object, not %s", bw_json_type_name(root));
     } else {
+        look_for_nul(&loader, root, NULL);
         load_members(&loader, root);
     }
     json_decref(root);
@@ -394,7 +432,8 @@ int bw_bundle_load(struct bw_bundle **out, struct bw_problems *problems, const c
     }
     bw_bundle_release(loader.bundle);
     if (loader.spent) {
-        return bw_error_wrap((bw_arena_spent(err), err), "bundle %s", named.name);
+        (void)bw_arena_spent(err);
+        return bw_error_wrap(err, "bundle %s", named.name);
     }
     const char *path = first_path(problems);
     return bw_error_detail(err, BW_EINPUT, "invalid_bundle", "bundle %s: %zu error%s, first: %s%s%s", named.name,

@@ -74,6 +74,9 @@ enum bw_selection bw_selector_match(const struct bw_selector *selector, const st
                                     uint64_t deviations[2])
 {
     const struct bw_reference *reference = facts->reference;
+    if (reference->tag != NULL && reference->digest.text[0] != '\0') {
+        bw_rows_set(deviations, BW_ROW_TAG_AND_DIGEST);
+    }
     enum bw_selection place = both(match_text(&selector->registry, reference->registry),
                                    match_repository(&selector->repository, reference, deviations));
     if (place == BW_NOT_SELECTED) {
@@ -84,9 +87,6 @@ enum bw_selection bw_selector_match(const struct bw_selector *selector, const st
                     reference->repository[0] == '\0';
     if (nameless || (selector->type == BW_IMAGE_TAG && tagless)) {
         bw_rows_set(deviations, BW_ROW_DIGEST_REFERENCE);
-    }
-    if (reference->tag != NULL && reference->digest.text[0] != '\0') {
-        bw_rows_set(deviations, BW_ROW_TAG_AND_DIGEST);
     }
     return both(place, match_image(selector, facts));
 }

@@ -4,6 +4,7 @@
  * by one. */
 #include "evaluator/bundle_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum shape { EXACT, PREFIX, SUFFIX, SHAPES };
@@ -24,6 +25,8 @@ struct bw_whitelist_index {
     size_t n_lengths[SHAPES];
     uint32_t *others;
     size_t n_others;
+    int64_t *expiries; /* ascending, without those that never come */
+    size_t n_expiries;
 };
 
 /* FNV-1a, forwards for beginnings and backwards for ends, so that all lengths of one text cost one pass. */
@@ -98,6 +101,47 @@ static int note_length(struct bw_whitelist_index *index, enum shape shape, size_
     return 0;
 }
 
+static int by_instant(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a;
+    int64_t right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static int sort_expiries(struct bw_whitelist_index *index, const struct bw_whitelist *whitelist, struct bw_arena *arena,
+                         struct bw_error *err)
+{
+    index->expiries = bw_arena_array(arena, whitelist->n_items + 1, sizeof(*index->expiries));
+    if (index->expiries == NULL) {
+        return bw_arena_spent(err);
+    }
+    for (size_t i = 0; i < whitelist->n_items; i++) {
+        if (whitelist->items[i].expires_s != INT64_MAX) {
+            index->expiries[index->n_expiries++] = whitelist->items[i].expires_s;
+        }
+    }
+    if (index->n_expiries > 1) {
+        qsort(index->expiries, index->n_expiries, sizeof(*index->expiries), by_instant);
+    }
+    return 0;
+}
+
+int64_t bw_whitelist_next_expiry(const struct bw_whitelist *whitelist, int64_t now_s)
+{
+    const struct bw_whitelist_index *index = whitelist->index;
+    size_t low = 0;
+    size_t high = index->n_expiries;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (index->expiries[middle] > now_s) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low < index->n_expiries ? index->expiries[low] : INT64_MAX;
+}
+
 int bw_whitelist_build_index(struct bw_whitelist *whitelist, struct bw_arena *arena, struct bw_error *err)
 {
     struct bw_whitelist_index *index = bw_arena_alloc(arena, sizeof(*index));
@@ -113,6 +157,9 @@ int bw_whitelist_build_index(struct bw_whitelist *whitelist, struct bw_arena *ar
     index->others = bw_arena_array(arena, whitelist->n_items + 1, sizeof(*index->others));
     if (index->slots == NULL || index->nodes == NULL || index->others == NULL) {
         return bw_arena_spent(err);
+    }
+    if (sort_expiries(index, whitelist, arena, err) != 0) {
+        return -1;
     }
     size_t capacities[SHAPES] = {0};
     for (size_t i = whitelist->n_items; i-- > 0;) {

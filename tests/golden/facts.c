@@ -246,8 +246,7 @@ static void split_repository(struct bw_reference *out, char *rest, struct bw_are
         *at = '\0';
         (void)snprintf(out->digest.text, sizeof(out->digest.text), "%s", at + 1);
     }
-    char *slash = strrchr(rest, '/');
-    char *colon = strrchr(slash != NULL ? slash : rest, ':');
+    char *colon = strrchr(rest, ':');
     if (colon != NULL) {
         *colon = '\0';
         out->tag = colon[1] != '\0' ? colon + 1 : "latest";

@@ -47,7 +47,8 @@ static bool check_listed(struct run *run, const char *name, const char *referenc
 {
     char *key = bw_arena_printf(arena, "%s\t%s", name, reference);
     char *listed = bw_map_remove(run->listed, key, strlen(key));
-    bool same = difference->differs ? listed != NULL && strcmp(listed, listing_of(difference, arena)) == 0 : listed == NULL;
+    bool same =
+        difference->differs ? listed != NULL && strcmp(listed, listing_of(difference, arena)) == 0 : listed == NULL;
     if (!same && difference->differs) {
         print_difference(name, reference, difference);
     }
@@ -59,7 +60,8 @@ static bool check_listed(struct run *run, const char *name, const char *referenc
     return same;
 }
 
-static void write_report(FILE *report, const char *name, const char *reference, const struct golden_difference *difference)
+static void write_report(FILE *report, const char *name, const char *reference,
+                         const struct golden_difference *difference)
 {
     char row[16];
     (void)snprintf(row, sizeof(row), "%u", difference->row);

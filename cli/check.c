@@ -100,7 +100,9 @@ static int check_file(const struct bw_arguments *arguments, const char *path, js
         add_json(all, path, text, len, &problems);
     } else {
         bw_problems_print(stdout, path, text, len, &problems);
-        printf("%s: %zu errors, %zu warnings\n", path, problems.n_errors, problems.n_items - problems.n_errors);
+        size_t n_warnings = problems.n_items - problems.n_errors;
+        printf("%s: %zu error%s, %zu warning%s\n", path, problems.n_errors, problems.n_errors == 1 ? "" : "s",
+               n_warnings, n_warnings == 1 ? "" : "s");
     }
     bw_problems_clear(&problems);
     free(text);

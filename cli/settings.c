@@ -62,6 +62,17 @@ json_t *bw_json_text(const char *text)
     return made == NULL ? json_null() : made;
 }
 
+/* The problems were printed one by one; what is left to say is which file. */
+static int sum_up(const struct bw_arguments *arguments, const char *file, const struct bw_problems *problems,
+                  const struct bw_error *err)
+{
+    if (problems->n_errors == 0) {
+        return bw_trouble(arguments, "%s: %s", file, err->message);
+    }
+    return bw_trouble(arguments, "%s has %zu %s", file, problems->n_errors,
+                      problems->n_errors == 1 ? "error" : "errors");
+}
+
 int bw_settings_load(struct bw_config **out, const struct bw_arguments *arguments, const char *path)
 {
     struct bw_error err = {0};
@@ -74,9 +85,12 @@ int bw_settings_load(struct bw_config **out, const struct bw_arguments *argument
     bw_problems_init(&problems);
     int status = bw_config_load(out, &problems, text, len, &err);
     bw_problems_print(stderr, path == NULL ? "configuration" : path, text, len, &problems);
+    if (status != 0) {
+        status = sum_up(arguments, path == NULL ? "configuration" : path, &problems, &err);
+    }
     bw_problems_clear(&problems);
     free(text);
-    return status == 0 ? 0 : bw_trouble(arguments, "%s", err.message);
+    return status;
 }
 
 void bw_bundle_name_of(char *out, size_t size, const char *path)
@@ -100,10 +114,16 @@ int bw_bundle_file_load(struct bw_bundle **out, const struct bw_arguments *argum
     struct bw_bundle_options options = {.name = name, .now_s = bw_wall_s(), .default_patterns = true};
     bw_problems_init(&problems);
     int status = bw_bundle_load(out, &problems, text, len, &options, &err);
-    bw_problems_print(stderr, path, text, len, &problems);
+    if (status != 0) {
+        bw_problems_print(stderr, path, text, len, &problems);
+        status = sum_up(arguments, path, &problems, &err);
+    } else if (problems.n_items > 0) {
+        (void)fprintf(stderr, "%s: %zu %s; breakwater check %s tells more\n", path, problems.n_items,
+                      problems.n_items == 1 ? "warning" : "warnings", path);
+    }
     bw_problems_clear(&problems);
     free(text);
-    return status == 0 ? 0 : bw_trouble(arguments, "%s", err.message);
+    return status;
 }
 
 static int add_credentials(struct bw_credentials *credentials, const char *path, struct bw_error *err)

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
@@ -93,6 +94,12 @@ static int open_file(struct sqlite_store *store)
 {
     int version = 0;
     char pragma[64];
+    /* Made here, because it holds contents of private images: SQLite would let everyone read it. */
+    int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return SQLITE_CANTOPEN;
+    }
+    (void)close(fd);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     int status = sqlite3_open_v2(store->path, &store->db, flags, NULL);
     if (status != SQLITE_OK) {
@@ -309,8 +316,10 @@ int bw_store_sqlite_create(struct bw_store **out, const char *folder, uint64_t m
         status = begin_anew(store);
     }
     if (status != SQLITE_OK) {
-        if (made) {
+        if (made && store->db != NULL) {
             (void)failure(store, "opening the cache", err);
+        } else if (made) {
+            (void)bw_error_set(err, BW_EUNAVAILABLE, "%s: %s", store->path, strerror(errno));
         } else {
             (void)bw_error_set(err, BW_EUNAVAILABLE, "the cache folder %s cannot be made: %s", folder, strerror(why));
         }

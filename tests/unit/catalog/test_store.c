@@ -142,7 +142,11 @@ static void sqlite_keeps_reports_across_a_restart(void **state)
     store->ops->destroy(store);
     struct stat st;
     assert_int_equal(0, stat(folder, &st));
-    assert_int_equal(0700, st.st_mode & 0777);
+    assert_int_equal(0, st.st_mode & 0077);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/reports.db", folder);
+    assert_int_equal(0, stat(path, &st));
+    assert_int_equal(0600, st.st_mode & 0777);
 }
 
 static void sqlite_drops_the_oldest_when_it_is_full(void **state)

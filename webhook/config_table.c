@@ -197,7 +197,7 @@ const struct bw_key bw_config_keys[] = {
      .kind = BW_KEY_COUNT,
      OF_CONFIG(event_loops),
      .default_text = "0",
-     .max = 64,
+     .max = 8,
      .doc = "Threads that serve connections; 0: two, or one on a single core."},
     {.path = "server.maxConnections",
      .kind = BW_KEY_COUNT,

@@ -1,6 +1,8 @@
 /* One event loop: messages from other threads, connections handed over, deadlines, slow clients, the drain. */
 #include "webhook/loop.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <h2o/http1.h>
 #include <netinet/in.h>
@@ -10,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPT_BATCH = 16, SLOW_S = 10, HANDSHAKE_MS = 5000, MAX_PLAIN = 100, MAX_SWEPT = 256 };
+enum { ACCEPT_BATCH = 16, SLOW_S = 10, HANDSHAKE_MS = 5000, LEAVE_MS = 1000, MAX_PLAIN = 100, MAX_SWEPT = 256 };
 
 /* ---- messages ---- */
 
@@ -82,6 +84,7 @@ static void drain(struct bw_loop *loop)
     if (loop->number == 0) {
         close_listener(&loop->server->webhook);
     }
+    loop->draining = true;
     h2o_context_request_shutdown(&loop->context);
 }
 
@@ -181,6 +184,55 @@ void bw_listener_start(struct bw_listener *listener, struct bw_loop *loop)
 
 /* ---- time ---- */
 
+struct bodies {
+    size_t total;
+    struct {
+        int fd;
+        size_t bytes;
+    } largest[16]; /* that still arrive */
+    size_t n_largest;
+};
+
+static int weigh_connection(h2o_req_t *req, void *data)
+{
+    struct bodies *bodies = data;
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    size_t bytes = socket == NULL || socket->input == NULL ? 0 : socket->input->size, least = 0;
+    bodies->total += bytes;
+    if (bytes == 0 || req->processed_at.at.tv_sec != 0) {
+        return 0;
+    }
+    for (size_t i = 1; i < bodies->n_largest; i++) {
+        least = bodies->largest[i].bytes < bodies->largest[least].bytes ? i : least;
+    }
+    if (bodies->n_largest < BW_LENGTH(bodies->largest)) {
+        least = bodies->n_largest++;
+    } else if (bodies->largest[least].bytes >= bytes) {
+        return 0;
+    }
+    bodies->largest[least].fd = h2o_socket_get_fd(socket);
+    bodies->largest[least].bytes = bytes;
+    return 0;
+}
+
+/* H2O holds every body whole: what arrives beyond this loop's share is cut, the largest first. */
+static void bound_bodies(struct bw_loop *loop)
+{
+    struct bodies bodies = {0};
+    size_t share = BW_MAX_BODIES_IN_FLIGHT / loop->server->n_loops;
+    share = share < loop->server->max_request_bytes ? loop->server->max_request_bytes : share;
+    (void)H2O_HTTP1_CALLBACKS.foreach_request(&loop->context, weigh_connection, &bodies);
+    while (bodies.total > share && bodies.n_largest > 0) {
+        size_t most = 0;
+        for (size_t i = 1; i < bodies.n_largest; i++) {
+            most = bodies.largest[i].bytes > bodies.largest[most].bytes ? i : most;
+        }
+        (void)shutdown(bodies.largest[most].fd, SHUT_RDWR);
+        bodies.total -= bodies.largest[most].bytes;
+        bodies.largest[most] = bodies.largest[--bodies.n_largest];
+    }
+}
+
 static void on_tick(h2o_timeout_entry_t *entry)
 {
     struct bw_loop *loop = H2O_STRUCT_FROM_MEMBER(struct bw_loop, tick, entry);
@@ -192,12 +244,15 @@ static void on_tick(h2o_timeout_entry_t *entry)
             bw_parked_finish(parked, BW_END_DEADLINE);
         }
     }
+    if (__atomic_load_n(&loop->connections, __ATOMIC_RELAXED) > 0) {
+        bound_bodies(loop);
+    }
     h2o_timeout_link(loop->context.loop, &loop->context.hundred_ms_timeout, &loop->tick);
 }
 
 struct sweep {
     int64_t now_s;
-    bool draining;
+    bool draining, all; /* all: but those whose answer is being written */
     int fds[MAX_SWEPT];
     size_t n;
 };
@@ -212,22 +267,43 @@ static int judge_connection(h2o_req_t *req, void *data)
                 : taken == 0   ? sweep->now_s - begun > SLOW_S
                 : answered > 0 ? sweep->now_s - answered > SLOW_S
                                : false;
+    slow = slow || (sweep->all && answered == 0);
     if (slow && sweep->n < MAX_SWEPT) {
         sweep->fds[sweep->n++] = h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn));
     }
     return 0;
 }
 
-static void on_second(h2o_timeout_entry_t *entry)
+static void sweep_connections(struct bw_loop *loop, bool all)
 {
-    struct bw_loop *loop = H2O_STRUCT_FROM_MEMBER(struct bw_loop, second, entry);
-    struct sweep sweep = {.now_s = bw_wall_s(),
-                          .draining = __atomic_load_n(&loop->server->draining, __ATOMIC_RELAXED) &&
-                                      loop->server->webhook.socket == NULL};
+    struct sweep sweep = {.now_s = bw_wall_s(), .draining = loop->draining, .all = all};
     (void)H2O_HTTP1_CALLBACKS.foreach_request(&loop->context, judge_connection, &sweep);
     for (size_t i = 0; i < sweep.n; i++) { /* the loop sees the end of file and disposes of the rest itself */
         (void)shutdown(sweep.fds[i], SHUT_RDWR);
     }
+}
+
+/* A parked socket is not read, so H2O does not notice that its client went away; the kernel does. */
+static void drop_abandoned(struct bw_loop *loop)
+{
+    for (h2o_linklist_t *at = loop->parked.next, *next = NULL; at != &loop->parked; at = next) {
+        struct bw_parked *parked = H2O_STRUCT_FROM_MEMBER(struct bw_parked, link, at);
+        h2o_socket_t *socket = parked->req->conn->callbacks->get_socket(parked->req->conn);
+        struct tcp_info info = {0};
+        socklen_t size = sizeof(info);
+        next = at->next;
+        if (getsockopt(h2o_socket_get_fd(socket), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+            info.tcpi_state != TCP_ESTABLISHED) {
+            bw_parked_drop(parked);
+        }
+    }
+}
+
+static void on_second(h2o_timeout_entry_t *entry)
+{
+    struct bw_loop *loop = H2O_STRUCT_FROM_MEMBER(struct bw_loop, second, entry);
+    sweep_connections(loop, false);
+    drop_abandoned(loop);
     for (size_t i = 0; i < BW_RETIRED; i++) {
         if (loop->retired[i].tls != NULL && bw_monotonic_ms() > loop->retired[i].free_at_ms) {
             SSL_CTX_free(loop->retired[i].tls);
@@ -251,6 +327,26 @@ void bw_loop_init(struct bw_loop *loop, struct bw_server *server, unsigned numbe
     loop->last_tick_ms = bw_monotonic_ms();
 }
 
+static unsigned open_connections(const struct bw_loop *loop)
+{
+    unsigned n = __atomic_load_n(&loop->connections, __ATOMIC_RELAXED);
+    return loop->number != 0 ? n : n + loop->server->health.connections + loop->server->metrics.connections;
+}
+
+/* The end: what is parked is answered with what is known, everything else is cut. */
+static void leave(struct bw_loop *loop)
+{
+    struct bw_deadline end = bw_deadline_in_ms(LEAVE_MS);
+    loop->draining = true;
+    while (!h2o_linklist_is_empty(&loop->parked)) {
+        bw_parked_finish(H2O_STRUCT_FROM_MEMBER(struct bw_parked, link, loop->parked.next), BW_END_DEADLINE);
+    }
+    while (open_connections(loop) > 0 && !bw_deadline_passed(end)) {
+        sweep_connections(loop, true);
+        (void)h2o_evloop_run(loop->context.loop, 20);
+    }
+}
+
 void *bw_loop_run(void *payload)
 {
     struct bw_loop *loop = payload;
@@ -267,6 +363,7 @@ void *bw_loop_run(void *payload)
     while (!loop->quit) {
         (void)h2o_evloop_run(loop->context.loop, INT32_MAX);
     }
+    leave(loop);
     if (loop->number == 0) {
         close_listener(&loop->server->webhook);
         close_listener(&loop->server->health);
@@ -281,18 +378,19 @@ void *bw_loop_run(void *payload)
     return NULL;
 }
 
-void bw_loop_dispose(struct bw_loop *loop)
+bool bw_loop_dispose(struct bw_loop *loop)
 {
     for (size_t i = 0; i < BW_RETIRED; i++) {
         SSL_CTX_free(loop->retired[i].tls);
     }
     SSL_CTX_free(loop->webhook.ssl_ctx);
-    if (__atomic_load_n(&loop->connections, __ATOMIC_RELAXED) != 0) {
-        return; /* connections that outlived the drain hold the loop; the process is about to end */
+    if (open_connections(loop) != 0) {
+        return false; /* connections that outlived the drain; the process is about to end */
     }
     (void)h2o_evloop_run(loop->context.loop, 0); /* messages sent after the end */
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->receiver);
     h2o_evloop_t *evloop = loop->context.loop;
     h2o_context_dispose(&loop->context);
     h2o_evloop_destroy(evloop);
+    return true;
 }

@@ -38,6 +38,7 @@ struct bw_loop {
     h2o_linklist_t parked; /* of struct bw_parked */
     struct bw_retired_tls retired[BW_RETIRED];
     unsigned connections; /* atomic: read by the accepting loop */
+    bool draining;        /* answers close their connection, idle connections are closed */
     bool quit;
     int64_t last_tick_ms; /* atomic: liveness */
 };
@@ -91,7 +92,8 @@ struct bw_parked { /* in its request's pool: gone with it */
 
 /* loop.c */
 void bw_loop_init(struct bw_loop *loop, struct bw_server *server, unsigned number);
-void bw_loop_dispose(struct bw_loop *loop); /* after its thread has ended, when no one can send any more */
+/* After its thread has ended, when no one can send any more. false: connections still hold it, so it stays as it is. */
+bool bw_loop_dispose(struct bw_loop *loop);
 void *bw_loop_run(void *loop);
 void bw_loop_send(struct bw_loop *loop, struct bw_loop_message message); /* any thread */
 void bw_listener_start(struct bw_listener *listener, struct bw_loop *loop);
@@ -100,5 +102,7 @@ void bw_listener_start(struct bw_listener *listener, struct bw_loop *loop);
 void bw_routes_register(struct bw_server *server);
 void bw_parked_step(struct bw_parked *parked);                          /* a job it waits for is done */
 void bw_parked_finish(struct bw_parked *parked, enum bw_admission_end); /* answers with what is known */
+void bw_parked_drop(struct bw_parked *parked);                          /* its client has gone */
+void bw_routes_count_reload_error(void);
 
 #endif

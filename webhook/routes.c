@@ -35,9 +35,9 @@ static struct bw_metric duration_seconds = {
     .n_buckets = BW_LENGTH(seconds),
 };
 static struct bw_metric in_flight = {
-    .name = "breakwater_admissions_in_flight", .help = "Admissions begun and not answered.", .kind = BW_METRIC_GAUGE};
+    .name = "breakwater_admission_in_flight", .help = "Admissions begun and not answered.", .kind = BW_METRIC_GAUGE};
 static struct bw_metric certificate_end = {
-    .name = "breakwater_certificate_expiry_timestamp_seconds",
+    .name = "breakwater_tls_cert_not_after_seconds",
     .help = "When the serving certificate ends, as seconds since 1970.",
     .kind = BW_METRIC_GAUGE,
 };
@@ -46,13 +46,28 @@ static struct bw_metric bundles_loaded = {
 static struct bw_metric build_info = {
     .name = "breakwater_build_info", .help = "Always 1.", .kind = BW_METRIC_GAUGE, .labels = {"version"}};
 static struct bw_metric analyses_running = {
-    .name = "breakwater_analyses_running", .help = "Image jobs that run now.", .kind = BW_METRIC_GAUGE};
+    .name = "breakwater_analysis_in_flight", .help = "Image jobs that run now.", .kind = BW_METRIC_GAUGE};
 static struct bw_metric analyses_queued = {
-    .name = "breakwater_analyses_queued", .help = "Image jobs that wait for a thread.", .kind = BW_METRIC_GAUGE};
-static struct bw_metric catalog_answers = {.name = "breakwater_catalog_answers",
-                                           .help = "Since the start: where reports came from.",
-                                           .kind = BW_METRIC_GAUGE,
-                                           .labels = {"from"}};
+    .name = "breakwater_analysis_queue_length", .help = "Image jobs that wait for a thread.", .kind = BW_METRIC_GAUGE};
+static struct bw_metric analyses_total = {.name = "breakwater_analyses_total",
+                                          .help = "Analyses of images, by result; joined: asked for while it ran.",
+                                          .kind = BW_METRIC_COUNTER,
+                                          .labels = {"result"}};
+static struct bw_metric cache_total = {.name = "breakwater_cache_requests_total",
+                                       .help = "Reports found in a cache, and faults of the cache on disk.",
+                                       .kind = BW_METRIC_COUNTER,
+                                       .labels = {"cache", "result"}};
+static struct bw_metric deadline_total = {
+    .name = "breakwater_admission_deadline_exceeded_total",
+    .help = "Admissions answered with what was known because their time was over, by decision.",
+    .kind = BW_METRIC_COUNTER,
+    .labels = {"decision"},
+};
+static struct bw_metric reload_errors_total = {
+    .name = "breakwater_tls_reload_errors_total",
+    .help = "Certificates that were refused, so that the old one stays.",
+    .kind = BW_METRIC_COUNTER,
+};
 
 static void refresh_gauges(struct bw_server *server)
 {
@@ -65,16 +80,28 @@ static void refresh_gauges(struct bw_server *server)
     bw_metric_set(&build_info, 1, BW_LABELS(BREAKWATER_VERSION));
     bw_metric_set(&analyses_running, counts.running, NULL);
     bw_metric_set(&analyses_queued, counts.queued, NULL);
-    bw_metric_set(&catalog_answers, (double)counts.memory_hits, BW_LABELS("memory"));
-    bw_metric_set(&catalog_answers, (double)counts.store_hits, BW_LABELS("store"));
-    bw_metric_set(&catalog_answers, (double)counts.analyses, BW_LABELS("analysis"));
-    bw_metric_set(&catalog_answers, (double)counts.failures, BW_LABELS("failure"));
+    bw_metric_set(&analyses_total, (double)counts.analyses, BW_LABELS("done"));
+    bw_metric_set(&analyses_total, (double)counts.failures, BW_LABELS("failed"));
+    bw_metric_set(&analyses_total, (double)counts.joined, BW_LABELS("joined"));
+    bw_metric_set(&cache_total, (double)counts.memory_hits, BW_LABELS("memory", "hit"));
+    bw_metric_set(&cache_total, (double)counts.store_hits, BW_LABELS("store", "hit"));
+    bw_metric_set(&cache_total, (double)counts.store_faults, BW_LABELS("store", "error"));
+    bw_metric_touch(&reload_errors_total, NULL);
+}
+
+void bw_routes_count_reload_error(void)
+{
+    bw_metric_add(&reload_errors_total, 1, NULL);
 }
 
 /* ---- sending ---- */
 
-static void send_bytes(h2o_req_t *req, struct bw_server *server, int status, const char *reason, const char *type,
-                       const char *bytes, size_t len)
+static struct bw_loop *loop_of(const h2o_req_t *req)
+{
+    return H2O_STRUCT_FROM_MEMBER(struct bw_loop, context, req->conn->ctx);
+}
+
+static void send_bytes(h2o_req_t *req, int status, const char *reason, const char *type, const char *bytes, size_t len)
 {
     static h2o_generator_t generator = {NULL, NULL};
     h2o_iovec_t body = h2o_iovec_init(bytes, len);
@@ -82,17 +109,17 @@ static void send_bytes(h2o_req_t *req, struct bw_server *server, int status, con
     req->res.reason = reason;
     req->res.content_length = len;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
-    if (__atomic_load_n(&server->draining, __ATOMIC_RELAXED)) {
+    if (loop_of(req)->draining) {
         req->http1_is_persistent = 0;
     }
     h2o_start_response(req, &generator);
     h2o_send(req, &body, 1, H2O_SEND_STATE_FINAL);
 }
 
-static int send_text(h2o_req_t *req, struct bw_server *server, int status, const char *reason, const char *text)
+static int send_text(h2o_req_t *req, int status, const char *reason, const char *text)
 {
     h2o_iovec_t copy = h2o_strdup(&req->pool, text, SIZE_MAX);
-    send_bytes(req, server, status, reason, "text/plain; charset=utf-8", copy.base, copy.len);
+    send_bytes(req, status, reason, "text/plain; charset=utf-8", copy.base, copy.len);
     return 0;
 }
 
@@ -107,10 +134,10 @@ static bool method_is(const h2o_req_t *req, const char *method)
     return h2o_memis(req->method.base, req->method.len, method, strlen(method));
 }
 
-static int not_allowed(h2o_req_t *req, struct bw_server *server, const char *allow)
+static int not_allowed(h2o_req_t *req, const char *allow)
 {
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("allow"), 0, NULL, allow, strlen(allow));
-    return send_text(req, server, 405, "Method Not Allowed", "method not allowed\n");
+    return send_text(req, 405, "Method Not Allowed", "method not allowed\n");
 }
 
 /* ---- admissions ---- */
@@ -138,7 +165,7 @@ static void answer(struct bw_parked *parked)
     const char *reason = result->http_status == 200   ? "OK"
                          : result->http_status == 400 ? "Bad Request"
                                                       : "Internal Server Error";
-    send_bytes(parked->req, parked->loop->server, result->http_status, reason,
+    send_bytes(parked->req, result->http_status, reason,
                result->http_status == 200 ? "application/json" : "text/plain; charset=utf-8", result->body,
                result->len);
 }
@@ -153,7 +180,22 @@ void bw_parked_step(struct bw_parked *parked)
 void bw_parked_finish(struct bw_parked *parked, enum bw_admission_end end)
 {
     bw_admission_finish(parked->admission, end);
+    if (end == BW_END_DEADLINE) {
+        bw_metric_add(&deadline_total, 1, BW_LABELS(bw_admission_result(parked->admission)->decision));
+    }
     answer(parked);
+}
+
+/* Nobody reads what is sent now; sending it is how H2O comes to close the connection. */
+void bw_parked_drop(struct bw_parked *parked)
+{
+    h2o_linklist_unlink(&parked->link);
+    parked->answered = true;
+    parked->req->http1_is_persistent = 0;
+    bw_metric_add(&requests_total, 1, BW_LABELS("error", "client_gone", ""));
+    bw_log(BW_LOG_INFO, "the client went away before its admission was decided",
+           BW_FI("milliseconds", bw_monotonic_ms() - parked->began_ms));
+    (void)send_text(parked->req, 503, "Service Unavailable", "the client went away\n");
 }
 
 /* The request is over: answered, or its client has gone. */
@@ -192,34 +234,35 @@ static int64_t elapsed_ms(const h2o_req_t *req)
 static int on_validate(h2o_handler_t *self, h2o_req_t *req)
 {
     struct bw_server *server = ((struct handler *)self)->server;
-    struct bw_loop *loop = H2O_STRUCT_FROM_MEMBER(struct bw_loop, context, req->conn->ctx);
+    struct bw_loop *loop = loop_of(req);
     if (!path_is(req, "/validate")) {
-        return send_text(req, server, 404, "Not Found", "AdmissionReviews go to /validate\n");
+        return send_text(req, 404, "Not Found", "AdmissionReviews go to /validate\n");
     }
     if (!method_is(req, "POST")) {
-        return not_allowed(req, server, "POST");
+        return not_allowed(req, "POST");
     }
     if (!is_json(req)) {
-        return send_text(req, server, 415, "Unsupported Media Type", "an AdmissionReview is application/json\n");
+        return send_text(req, 415, "Unsupported Media Type", "an AdmissionReview is application/json\n");
     }
     if (req->entity.base == NULL || req->entity.len == 0) {
-        return send_text(req, server, 400, "Bad Request", "the body is empty\n");
+        return send_text(req, 400, "Bad Request", "the body is empty\n");
     }
     bool query = req->query_at != SIZE_MAX;
     int64_t elapsed = elapsed_ms(req);
     int64_t timeout = query ? bw_timeout_parse(req->path.base + req->query_at, req->path.len - req->query_at) : 0;
     struct bw_parked *parked = h2o_mem_alloc_shared(&req->pool, sizeof(*parked), on_dispose);
     *parked = (struct bw_parked){.loop = loop, .req = req, .began_ms = bw_monotonic_ms() - elapsed};
-    bool room = __atomic_add_fetch(&server->in_flight, 1, __ATOMIC_RELAXED) <= server->max_in_flight;
+    unsigned n = __atomic_add_fetch(&server->in_flight, 1, __ATOMIC_RELAXED);
     parked->admission = bw_admission_begin(server->services, req->entity.base, req->entity.len, timeout, elapsed);
-    if (!room) {
+    bw_parked_step(parked);
+    if (parked->answered) {
+        return 0;
+    }
+    if (n > server->max_in_flight) { /* what is known is answered under any load; only who has to wait is turned away */
         bw_parked_finish(parked, BW_END_OVERLOAD);
         return 0;
     }
-    bw_parked_step(parked);
-    if (!parked->answered) {
-        h2o_linklist_insert(&loop->parked, &parked->link);
-    }
+    h2o_linklist_insert(&loop->parked, &parked->link);
     return 0;
 }
 
@@ -233,6 +276,15 @@ static bool is_live(const struct bw_server *server)
         }
     }
     return true;
+}
+
+static int send_live(h2o_req_t *req, const struct bw_server *server, bool verbose)
+{
+    bool live = is_live(server);
+    return send_text(req, live ? 200 : 503, live ? "OK" : "Service Unavailable",
+                     !live     ? "[-] event loops: one makes no progress\n"
+                     : verbose ? "[+] event loops\n"
+                               : "ok\n");
 }
 
 /* Writes a line per check; whether all are ready. */
@@ -254,26 +306,25 @@ static bool write_checks(struct bw_server *server, struct bw_buf *out)
 static int on_health(h2o_handler_t *self, h2o_req_t *req)
 {
     struct bw_server *server = ((struct handler *)self)->server;
-    bool verbose = req->query_at != SIZE_MAX &&
-                   strncmp(req->path.base + req->query_at, "?verbose", req->path.len - req->query_at) == 0;
+    static const char query[] = "?verbose";
+    bool verbose = req->query_at != SIZE_MAX && req->path.len - req->query_at >= sizeof(query) - 1 &&
+                   memcmp(req->path.base + req->query_at, query, sizeof(query) - 1) == 0;
     if (!method_is(req, "GET") && !method_is(req, "HEAD")) {
-        return not_allowed(req, server, "GET, HEAD");
+        return not_allowed(req, "GET, HEAD");
     }
     if (path_is(req, "/livez") || path_is(req, "/healthz")) {
-        return is_live(server)
-                   ? send_text(req, server, 200, "OK", "ok\n")
-                   : send_text(req, server, 503, "Service Unavailable", "an event loop makes no progress\n");
+        return send_live(req, server, verbose);
     }
     if (path_is(req, "/version")) {
-        return send_text(req, server, 200, "OK", "breakwater " BREAKWATER_VERSION "\n");
+        return send_text(req, 200, "OK", "breakwater " BREAKWATER_VERSION "\n");
     }
     if (!path_is(req, "/readyz")) {
-        return send_text(req, server, 404, "Not Found", "/livez, /readyz, /healthz, /version\n");
+        return send_text(req, 404, "Not Found", "/livez, /readyz, /healthz, /version\n");
     }
     BW_BUF_SCOPE text;
     bw_buf_init(&text, 4096);
     bool ready = write_checks(server, &text);
-    return send_text(req, server, ready ? 200 : 503, ready ? "OK" : "Service Unavailable",
+    return send_text(req, ready ? 200 : 503, ready ? "OK" : "Service Unavailable",
                      ready && !verbose ? "ok\n" : text.data);
 }
 
@@ -281,17 +332,17 @@ static int on_metrics(h2o_handler_t *self, h2o_req_t *req)
 {
     struct bw_server *server = ((struct handler *)self)->server;
     if (!method_is(req, "GET") && !method_is(req, "HEAD")) {
-        return not_allowed(req, server, "GET, HEAD");
+        return not_allowed(req, "GET, HEAD");
     }
     if (!path_is(req, "/metrics")) {
-        return send_text(req, server, 404, "Not Found", "/metrics\n");
+        return send_text(req, 404, "Not Found", "/metrics\n");
     }
     BW_BUF_SCOPE text;
     bw_buf_init(&text, MAX_METRICS_BYTES);
     refresh_gauges(server);
     bw_metrics_write(&text);
     h2o_iovec_t copy = h2o_strdup(&req->pool, text.len == 0 ? "" : text.data, text.len);
-    send_bytes(req, server, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", copy.base, copy.len);
+    send_bytes(req, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", copy.base, copy.len);
     return 0;
 }
 

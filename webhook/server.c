@@ -12,15 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 511, KEEP_ALIVE_MS = 120000, HANDSHAKE_MS = 5000 };
+enum { BACKLOG = 511, KEEP_ALIVE_MS = 120000, HANDSHAKE_MS = 5000, SOON_S = 7 * 24 * 3600 };
 
 /* ---- addresses ---- */
 
-/* "127.0.0.1:8443", "[::1]:8443", ":8443" (all addresses). */
+/* "127.0.0.1:8443", "[::1]:8443", ":8443" (all addresses, of both families where the machine has both). */
 static int resolve(struct addrinfo **out, const char *text, struct bw_error *err)
 {
     char host[256] = "";
@@ -32,7 +33,12 @@ static int resolve(struct addrinfo **out, const char *text, struct bw_error *err
     }
     bool bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
     memcpy(host, text + (bracketed ? 1 : 0), len - (bracketed ? 2 : 0));
-    const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    int probe = host[0] != '\0' ? -1 : socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe >= 0) {
+        hints.ai_family = AF_INET6;
+        (void)close(probe);
+    }
     int status = getaddrinfo(host[0] == '\0' ? NULL : host, colon + 1, &hints, out);
     return status == 0 ? 0 : bw_error_set(err, BW_EINPUT, "%.100s: %s", text, gai_strerror(status));
 }
@@ -55,13 +61,16 @@ static int bind_listener(struct bw_server *server, struct bw_listener *listener,
                          struct bw_error *err)
 {
     struct addrinfo *found = NULL;
-    int on = 1;
+    int on = 1, off = 0;
     listener->server = server;
     if (resolve(&found, address, err) != 0) {
         return -1;
     }
     listener->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int status = listener->fd < 0 ? -1 : setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (status == 0 && found->ai_family == AF_INET6) {
+        status = setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    }
     if (status == 0) {
         status = bind(listener->fd, found->ai_addr, found->ai_addrlen);
     }
@@ -94,6 +103,17 @@ const char *bw_server_metrics_address(const struct bw_server *server)
 }
 
 /* ---- making ---- */
+
+/* An expired certificate is served all the same: a missing endpoint would not be better. */
+static void warn_of_end(const char *file, int64_t ends_s)
+{
+    char ends[21];
+    bw_time_format(ends, ends_s);
+    if (ends_s <= bw_wall_s() + SOON_S) {
+        bw_log(BW_LOG_WARN, ends_s <= bw_wall_s() ? "the certificate has ended" : "the certificate ends within a week",
+               BW_F("file", file), BW_F("notAfter", ends));
+    }
+}
 
 static void configure(struct bw_server *server)
 {
@@ -136,6 +156,7 @@ int bw_server_create(struct bw_server **out, const struct bw_config *config, con
         bw_server_destroy(server);
         return -1;
     }
+    warn_of_end(config->cert_file, server->certificate_ends_s);
     configure(server);
     for (unsigned i = 0; i < server->n_loops; i++) {
         bw_loop_init(&server->loops[i], server, i);
@@ -153,8 +174,7 @@ void bw_server_destroy(struct bw_server *server)
     }
     bool held = false;
     for (unsigned i = 0; server->started && i < server->n_loops; i++) {
-        held = held || __atomic_load_n(&server->loops[i].connections, __ATOMIC_RELAXED) != 0;
-        bw_loop_dispose(&server->loops[i]);
+        held = !bw_loop_dispose(&server->loops[i]) || held;
     }
     struct bw_listener *listeners[] = {&server->webhook, &server->health, &server->metrics};
     for (size_t i = 0; i < BW_LENGTH(listeners); i++) {
@@ -217,8 +237,19 @@ static unsigned open_connections(const struct bw_server *server)
     return n;
 }
 
+/* Without a free descriptor accept fails, and goes on failing as long as someone waits to be accepted. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int bw_server_run(struct bw_server *server, struct bw_error *err)
 {
+    raise_file_limit();
     for (unsigned i = 0; i < server->n_loops; i++) {
         if (pthread_create(&server->loops[i].thread, NULL, bw_loop_run, &server->loops[i]) != 0) {
             return bw_error_set(err, BW_EINTERNAL, "no thread could be started");
@@ -267,8 +298,19 @@ int bw_server_reload_certificate(struct bw_server *server, struct bw_error *err)
     int64_t ends_s = 0;
     struct bw_config *config = bw_slot_acquire(server->services->config);
     int status = bw_tls_load(&tls, &ends_s, config->cert_file, config->key_file, err);
+    if (status == 0 && ends_s <= bw_wall_s()) {
+        char ended[21];
+        bw_time_format(ended, ends_s);
+        SSL_CTX_free(tls);
+        status = bw_error_detail(err, BW_EINPUT, "certificate", "%.200s: the certificate ended at %s",
+                                 config->cert_file, ended);
+    }
+    if (status == 0) {
+        warn_of_end(config->cert_file, ends_s);
+    }
     bw_config_release(config);
     if (status != 0) {
+        bw_routes_count_reload_error();
         return -1;
     }
     for (unsigned i = 0; i < server->n_loops; i++) {

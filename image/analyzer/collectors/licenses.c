@@ -97,7 +97,7 @@ static int compare_names(const void *a, const void *b)
 /* The first separator word or comma; its length in *skip. */
 static size_t find_separator(struct bw_str text, size_t *skip)
 {
-    static const char *const separators[] = {" or ", " and ", ",", "|"};
+    static const char *const separators[] = {" or ", " and ", " and/or ", ",", "|"};
     for (size_t i = 0; i < text.len; i++)
         for (size_t k = 0; k < BW_LENGTH(separators); k++) {
             size_t len = strlen(separators[k]);
@@ -131,25 +131,47 @@ static struct bw_str without_exception(struct bw_str text)
     return text;
 }
 
-static bool is_name(struct bw_str text)
+/* The next name of the list, which shrinks. */
+static struct bw_str cut_name(struct bw_str *text)
 {
-    struct bw_str word;
-    size_t words = 0;
-    if (bw_str_is_nocase(text, "none") || bw_str_starts_with(text, "*"))
-        return false;
-    while (bw_str_next_word(&word, &text))
-        words++;
-    return words <= MAX_NAME_WORDS;
+    size_t skip = 0, len = find_separator(*text, &skip);
+    struct bw_str name = without_exception(without_leading_word((struct bw_str){text->base, len}));
+    *text = (struct bw_str){text->base + len + skip, text->len - len - skip};
+    return name;
+}
+
+static bool has_capital_or_digit(struct bw_str word)
+{
+    for (size_t i = 0; i < word.len; i++)
+        if ((word.base[i] >= 'A' && word.base[i] <= 'Z') || (word.base[i] >= '0' && word.base[i] <= '9'))
+            return true;
+    return false;
+}
+
+/* "Permission to use, copy, ..." is no list of names; "MIT/X Consortium License" is one. */
+static bool is_sentence(struct bw_str text)
+{
+    if (bw_str_starts_with(text, "*"))
+        return true;
+    while (text.len != 0) {
+        struct bw_str name = cut_name(&text), word = {0};
+        size_t words = 0;
+        while (bw_str_next_word(&word, &name))
+            words++;
+        if (words > MAX_NAME_WORDS || (words == MAX_NAME_WORDS && !has_capital_or_digit(word)))
+            return true;
+    }
+    return false;
 }
 
 static int add_synopsis(struct bw_licenses *to, struct bw_str text, struct bw_arena *arena, struct bw_error *err)
 {
+    if (is_sentence(text))
+        return 0;
     while (text.len != 0) {
-        size_t skip = 0, len = find_separator(text, &skip);
-        struct bw_str name = without_exception(without_leading_word((struct bw_str){text.base, len}));
-        if (is_name(name) && add(to, name, arena, err))
+        struct bw_str name = cut_name(&text);
+        if (!bw_str_is_nocase(name, "none") && add(to, name, arena, err))
             return -1;
-        text = (struct bw_str){text.base + len + skip, text.len - len - skip};
     }
     return 0;
 }

@@ -37,7 +37,9 @@ static void licences_are_told_from_copyright_files_and_expressions(void **state)
          " to endorse or promote products derived from this software",
          "BSD-3-Clause"},
         {bw_licenses_of_copyright, "This file is in the Public Domain.", "public-domain"},
-        {bw_licenses_of_copyright, "License: The library is under GNU terms\nLicense: * Foo\nLicense: GNU GPL v2",
+        {bw_licenses_of_copyright,
+         "License: The library is under GNU terms\nLicense: * Foo\nLicense: Permission to use, copy, modify and "
+         "distribute this software\nLicense: GNU GPL v2",
          "GNU GPL v2"},
         {bw_licenses_of_copyright, "nothing to see", ""},
         {bw_licenses_of_copyright, "", ""},

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 . tests/integration/rig.sh
 
 for file in tests/data/bundles/*.json docs/examples/*.json; do
-    check "${file##*/} has no fault" says 0 '0 errors' bw check "$file"
+    check "${file##*/} has no fault" says 0 ': 0 errors' bw check "$file"
 done
 cat >"$BW_TMP/ten.json" <<'J'
 {"id": "ten", "version": "1_0", "policies": [{"id": "p", "version": "1_0", "rules": [
@@ -49,7 +49,7 @@ bundle = json.load(open("docs/examples/demo-bundle.json"))
 bundle["whitelists"][0]["items"] = [{"id": f"i{n}", "gate": "files", "trigger_id": f"{n:032x}"} for n in range(120000)]
 json.dump(bundle, open(sys.argv[1], "w"))
 PY
-check "a bundle of 10 MB loads" says 0 '0 errors' bw check "$BW_TMP/ten-megabytes.json"
+check "a bundle of 10 MB loads" says 0 ': 0 errors' bw check "$BW_TMP/ten-megabytes.json"
 check "not a bundle" says '1|2' . bw check README.md
 check "a file that is not there" says 2 'nowhere' bw check "$BW_TMP/nowhere.json"
 

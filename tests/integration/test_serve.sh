@@ -144,31 +144,34 @@ else
 fi
 
 # ---- starting ----
-start_says() { # PATTERN [option…] with a configuration on standard input
-    cat >"$BW_TMP/start.yaml"
-    says '1|2' "$1" bw serve --config "$BW_TMP/start.yaml" "${@:2}"
+start_says() { # PATTERN, with a configuration on descriptor 3
+    cat <&3 >"$BW_TMP/start.yaml"
+    says '1|2' "$1" bw serve --config "$BW_TMP/start.yaml"
 }
 listen='server: {listen: "127.0.0.1:0", healthListen: "127.0.0.1:0", metricsListen: "127.0.0.1:0"}'
+bundles="bundles: {dir: $BW_TMP/serve/bundles}"
 tls="tls: {certFile: $BW_TMP/certs/tls.crt, keyFile: $BW_TMP/certs/tls.key}"
-check "a typo in the configuration: file, line and suggestion" start_says 'start.yaml:2:.*listn.*listen' <<Y
+check "a typo in the configuration: file, line and suggestion" start_says 'start.yaml:2:.*listn.*listen' 3<<Y
 $tls
 server: {listn: "127.0.0.1:0"}
 Y
-check "every fault of a configuration at once" start_says 'tagTTLL(.|
-)*maxInFlight|maxInFlight' <<Y
+check "every fault of a configuration at once" start_says 'maxInFlight' 3<<Y
 registry: {tagTTLL: 3s}
 server: {maxInFlight: many}
 Y
-check "a configuration that is not YAML" start_says 'start.yaml' <<Y
+check "and the first of them too" says 2 'tagTTLL.*tagTTL' bw serve --config "$BW_TMP/start.yaml"
+check "a configuration that is not YAML" start_says 'start.yaml' 3<<Y
 server: [unclosed
 Y
 check "a configuration that is not there" says '1|2' 'nowhere.yaml' bw serve --config "$BW_TMP/nowhere.yaml"
 bw certs --out "$BW_TMP/certs3" --dns localhost >/dev/null
-check "a key of another certificate" start_says 'match|key' <<Y
+check "a key of another certificate" start_says 'match|key' 3<<Y
+$bundles
 $listen
 tls: {certFile: $BW_TMP/certs/tls.crt, keyFile: $BW_TMP/certs3/tls.key}
 Y
-check "a certificate that is not there" start_says 'nowhere.crt' <<Y
+check "a certificate that is not there" start_says 'nowhere.crt' 3<<Y
+$bundles
 $listen
 tls: {certFile: $BW_TMP/nowhere.crt, keyFile: $BW_TMP/certs/tls.key}
 Y
@@ -181,7 +184,8 @@ open(sys.argv[1], "w").write(str(s.getsockname()[1]))
 time.sleep(30)' "$BW_TMP/taken" &
 on_exit stop_pid $!
 wait_for 5 test -s "$BW_TMP/taken"
-check "a port that is taken" start_says 'in use' <<Y
+check "a port that is taken" start_says 'in use' 3<<Y
+$bundles
 server: {listen: "127.0.0.1:$(cat "$BW_TMP/taken")", healthListen: "127.0.0.1:0", metricsListen: "127.0.0.1:0"}
 $tls
 Y

@@ -32,6 +32,7 @@ struct analysis {
     const struct bw_reference *reference;
     const struct bw_analyzer_options *options;
     struct bw_deadline deadline;
+    bool own_deadline; /* the limit of an analysis ends before the caller's patience */
     struct bw_arena arena;
     struct bw_manifest manifest;
     const struct bw_descriptor **order; /* layers, the biggest first */
@@ -48,6 +49,12 @@ struct analysis {
     uint64_t bytes_done, n_bytes;
     bool failed;
     struct bw_error error;
+    /* After a fault in the content of a layer: its blob is read to the end all the same, since bytes that are not those
+     * of the digest say nothing about the image. */
+    pthread_cond_t decided;
+    bool gone;            /* the child ended and what it said is known */
+    size_t suspect;       /* that layer, from 1 */
+    struct bw_error blob; /* what the blob's reader said of it */
 };
 
 struct lane {
@@ -77,6 +84,13 @@ static bool is_failed(struct analysis *at)
     bool failed = at->failed;
     pthread_mutex_unlock(&at->lock);
     return failed;
+}
+
+static int timed_out(const struct analysis *at, struct bw_error *err)
+{
+    return at->own_deadline
+               ? bw_error_detail(err, BW_ELIMIT, "analyzer_timeout", "the image takes longer than an analysis may")
+               : bw_error_detail(err, BW_EDEADLINE, "analyzer_timeout", "the time for the analysis is over");
 }
 
 static int tell(struct lane *lane, uint32_t kind, uint32_t value)
@@ -117,6 +131,29 @@ static int fill_slot(struct lane *lane, struct bw_blob_reader *reader, size_t *l
     return got < 0 ? -1 : 0;
 }
 
+/* The child has gone: was it about this layer, its blob has to be what its digest says. */
+static void verify_rest(struct lane *lane, struct bw_blob_reader *reader, const struct bw_descriptor *layer)
+{
+    struct analysis *at = lane->at;
+    struct bw_error err = {0};
+    size_t len = 1;
+    int status = 0;
+    pthread_mutex_lock(&at->lock);
+    while (!at->gone) {
+        pthread_cond_wait(&at->decided, &at->lock);
+    }
+    bool suspect = at->suspect == (size_t)(layer - at->manifest.layers) + 1;
+    pthread_mutex_unlock(&at->lock);
+    while (suspect && status == 0 && len > 0 && !bw_deadline_passed(at->deadline)) {
+        status = fill_slot(lane, reader, &len, &err);
+    }
+    if (status != 0) {
+        pthread_mutex_lock(&at->lock);
+        at->blob = err;
+        pthread_mutex_unlock(&at->lock);
+    }
+}
+
 /* 0; -1 with err; 1 when the child has gone. */
 static int send_layer(struct lane *lane, const struct bw_descriptor *layer, struct bw_error *err)
 {
@@ -133,7 +170,7 @@ static int send_layer(struct lane *lane, const struct bw_descriptor *layer, stru
         if (take_slot(lane) != 0) {
             status = 1;
         } else if (is_failed(at) || bw_deadline_passed(at->deadline)) {
-            status = bw_error_detail(err, BW_EDEADLINE, "analyzer_timeout", "the time for the analysis is over");
+            status = timed_out(at, err);
         } else if ((status = fill_slot(lane, reader, &len, err)) == 0 && len > 0) {
             status = tell(lane, BW_LANE_DATA, (uint32_t)len) == 0 ? 0 : 1;
             lane->slot = (lane->slot + 1) % BW_LANE_SLOTS;
@@ -143,6 +180,9 @@ static int send_layer(struct lane *lane, const struct bw_descriptor *layer, stru
         } else if (status == 0) {
             lane->credits++; /* the slot was not used */
         }
+    }
+    if (status == 1 && reader != NULL && len > 0) {
+        verify_rest(lane, reader, layer);
     }
     bw_blob_close(reader);
     if (status == 0 && tell(lane, BW_LANE_END, 0) != 0) {
@@ -218,10 +258,12 @@ static int spawn(struct analysis *at, const int *theirs, uint32_t n, int memory)
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     int status = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     status |= posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    status |= posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0); /* the log is not its to write */
     for (uint32_t i = 0; i < n; i++) {
         status |= posix_spawn_file_actions_adddup2(&actions, theirs[i], BW_FD_CONTROL + (int)i);
     }
     status |= posix_spawn_file_actions_adddup2(&actions, memory, BW_FD_CONTROL + (int)n);
+    status |= posix_spawn_file_actions_addclosefrom_np(&actions, BW_FD_CONTROL + (int)n + 1);
     if (status == 0) {
         status = posix_spawn(&at->pid, program, &actions, &attributes, argv, envp);
     }
@@ -238,11 +280,12 @@ static int start_child(struct analysis *at, struct lane *lanes, struct bw_error 
     at->shared_len = (size_t)at->n_lanes * BW_LANE_SLOTS * BW_SLOT_BYTES;
     int memory = high(memfd_create("breakwater-layers", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (memory < 0 || ftruncate(memory, (off_t)at->shared_len) != 0 ||
-        fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
+        fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0 ||
         (at->shared = mmap(NULL, at->shared_len, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0)) == MAP_FAILED) {
         why = errno;
         at->shared = NULL;
     }
+    (void)fcntl(memory, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL); /* where the kernel has it: the child reads */
     if (why == 0 && pair(&at->control, &theirs[n++]) != 0) {
         why = errno;
     }
@@ -332,13 +375,16 @@ static int receive(struct analysis *at, void *into, size_t len, struct bw_error 
             return -1;
         }
         if (bw_deadline_passed(at->deadline)) {
-            return bw_error_detail(err, BW_EDEADLINE, "analyzer_timeout", "the time for the analysis is over");
+            return timed_out(at, err);
         }
         if (ready <= 0) {
             report_progress(at);
             continue;
         }
         ssize_t got = read(at->control, to, len);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
         if (got <= 0) {
             return 1;
         }
@@ -348,14 +394,20 @@ static int receive(struct analysis *at, void *into, size_t len, struct bw_error 
     return 0;
 }
 
+/* The child hung up without a result. Its end is a matter of milliseconds; a child that goes on is ended. */
 static int crashed(struct analysis *at, struct bw_error *err)
 {
     int how = 0;
-    for (int i = 0; i < 20 && waitpid(at->pid, &how, WNOHANG) == 0; i++) {
-        (void)poll(NULL, 0, POLL_MS / 2);
-        if (i == 18) { /* it hung up, but runs on */
-            (void)kill(at->pid, SIGKILL);
+    bool ended = false;
+    for (int i = 0; i < 100 && !ended; i++) {
+        ended = waitpid(at->pid, &how, WNOHANG) != 0;
+        if (!ended) {
+            (void)poll(NULL, 0, POLL_MS / 10);
         }
+    }
+    if (!ended) {
+        (void)kill(at->pid, SIGKILL);
+        (void)waitpid(at->pid, NULL, 0);
     }
     at->pid = 0;
     if (WIFSIGNALED(how) && (WTERMSIG(how) == SIGXCPU || WTERMSIG(how) == SIGKILL)) {
@@ -380,6 +432,19 @@ static int take_error(struct bw_error *err, struct bw_error *sent)
     return bw_error_detail(err, code, sent->detail, "%s", sent->message);
 }
 
+/* What the parent knows itself has to be in it. */
+static bool is_ours(const struct analysis *at, const struct bw_report *report)
+{
+    const struct bw_needs *needs = &at->options->needs;
+    return bw_digest_equal(&report->digest, &at->manifest.digest) && report->id != NULL &&
+           strcmp(report->id, bw_digest_hex(&at->manifest.config.digest)) == 0 &&
+           report->revision == BW_REPORT_REVISION && report->n_layers == at->manifest.n_layers &&
+           report->covers.n_secret_patterns == needs->n_secret_patterns &&
+           report->covers.n_content_patterns == needs->n_content_patterns &&
+           report->covers.n_retrieved_paths == needs->n_retrieved_paths &&
+           report->covers.file_digests == needs->file_digests;
+}
+
 static int read_result(struct bw_report **out, struct analysis *at, struct bw_error *err)
 {
     struct bw_wire_result result = {0};
@@ -387,6 +452,7 @@ static int read_result(struct bw_report **out, struct analysis *at, struct bw_er
     int status = receive(at, &result, sizeof(result), err);
     if (status == 0 && result.failed != 0) {
         status = result.len == sizeof(sent) ? receive(at, &sent, sizeof(sent), err) : 1;
+        at->suspect = status == 0 && result.layer <= at->manifest.n_layers ? result.layer : 0;
         return status == 0 ? take_error(err, &sent) : status < 0 ? -1 : crashed(at, err);
     }
     if (status == 0 && result.len > BW_MAX_ANALYSIS_BYTES) {
@@ -410,7 +476,7 @@ static int read_result(struct bw_report **out, struct analysis *at, struct bw_er
     if (status != 0) {
         return bw_error_wrap(err, "the report of the analysis child");
     }
-    if (!bw_digest_equal(&report->digest, &at->manifest.digest)) {
+    if (!is_ours(at, report)) {
         bw_report_release(report);
         return bw_error_detail(err, BW_EINPUT, "analyzer_crashed", "the analysis child reported another image");
     }
@@ -471,6 +537,30 @@ static uint32_t choose_lanes(const struct analysis *at)
     return n > BW_MAX_LANES ? BW_MAX_LANES : n == 0 ? 1 : (uint32_t)n;
 }
 
+/* Whatever it is doing: what was wanted of it is there, or will not come. */
+static void end_child(struct analysis *at, struct lane *lanes)
+{
+    if (at->pid > 0) {
+        (void)kill(at->pid, SIGKILL);
+        (void)waitpid(at->pid, NULL, 0);
+    }
+    pthread_mutex_lock(&at->lock);
+    at->gone = true;
+    pthread_cond_broadcast(&at->decided);
+    pthread_mutex_unlock(&at->lock);
+    for (uint32_t i = 0; i < at->n_lanes; i++) {
+        if (lanes[i].fd >= 0) {
+            (void)shutdown(lanes[i].fd, SHUT_RDWR);
+        }
+        if (lanes[i].started) {
+            (void)pthread_join(lanes[i].thread, NULL);
+        }
+        if (lanes[i].fd >= 0) {
+            (void)close(lanes[i].fd);
+        }
+    }
+}
+
 static int run_child(struct bw_report **out, struct analysis *at, struct bw_error *err)
 {
     struct lane lanes[BW_MAX_LANES];
@@ -496,22 +586,15 @@ static int run_child(struct bw_report **out, struct analysis *at, struct bw_erro
     if (status != 0) {
         lane_failed(at, err); /* ends lanes that still fetch */
     }
-    if (at->pid > 0) {
-        if (status != 0) {
-            (void)kill(at->pid, SIGKILL);
-        }
-        (void)waitpid(at->pid, NULL, 0);
+    end_child(at, lanes);
+    if (status != 0 && at->blob.code != BW_OK) {
+        *err = at->blob;
+        return bw_error_wrap(err, "layer %zu of %zu %.19s", at->suspect, at->manifest.n_layers,
+                             at->manifest.layers[at->suspect - 1].digest.text);
     }
-    for (uint32_t i = 0; i < at->n_lanes; i++) {
-        if (lanes[i].fd >= 0) {
-            (void)shutdown(lanes[i].fd, SHUT_RDWR);
-        }
-        if (lanes[i].started) {
-            (void)pthread_join(lanes[i].thread, NULL);
-        }
-        if (lanes[i].fd >= 0) {
-            (void)close(lanes[i].fd);
-        }
+    if (status == 0 && at->layers_done != at->manifest.n_layers) {
+        bw_report_release(report);
+        return bw_error_detail(err, BW_EINPUT, "analyzer_crashed", "the analysis child reported before it was done");
     }
     if (status == 0) {
         *out = report;
@@ -529,12 +612,15 @@ int bw_analyze(struct bw_report **out, struct bw_image_source *source, const str
         .source = source,
         .reference = reference,
         .options = options,
-        .deadline = bw_deadline_min(deadline, bw_deadline_in_ms((int64_t)wall_s * 1000)),
         .control = -1,
     };
+    struct bw_deadline wall = bw_deadline_in_ms((int64_t)wall_s * 1000);
+    at.deadline = bw_deadline_min(deadline, wall);
+    at.own_deadline = wall.monotonic_ms < deadline.monotonic_ms;
     err = err == NULL ? &own : err;
     bw_arena_init(&at.arena, 64 * BW_MIB);
     (void)pthread_mutex_init(&at.lock, NULL);
+    (void)pthread_cond_init(&at.decided, NULL);
     int status = fetch_documents(&at, digest, err);
     if (status == 0) {
         status = run_child(out, &at, err);
@@ -546,6 +632,7 @@ int bw_analyze(struct bw_report **out, struct bw_image_source *source, const str
         (void)munmap(at.shared, at.shared_len);
     }
     (void)pthread_mutex_destroy(&at.lock);
+    (void)pthread_cond_destroy(&at.decided);
     bw_arena_clear(&at.arena);
     return status;
 }

@@ -32,7 +32,8 @@ struct child {
     bool *done;
     struct bw_layer_bounds bounds;
     char *shared;
-    bool split;
+    uint64_t cores;
+    uint64_t left; /* compressed bytes of layers that are not done; atomic */
     pthread_mutex_t failing;
     struct bw_report_builder *report;
 };
@@ -44,9 +45,9 @@ struct lane {
 };
 
 /* The first fault is the result; nothing else of this process matters any more. */
-static _Noreturn void fail(struct child *child, const struct bw_error *err)
+static _Noreturn void fail(struct child *child, uint32_t layer, const struct bw_error *err)
 {
-    const struct bw_wire_result result = {.failed = 1, .len = sizeof(*err)};
+    const struct bw_wire_result result = {.failed = 1, .layer = layer, .len = sizeof(*err)};
     pthread_mutex_lock(&child->failing);
     bool told = bw_wire_write(BW_FD_CONTROL, &result, sizeof(result)) == 0 &&
                 bw_wire_write(BW_FD_CONTROL, err, sizeof(*err)) == 0;
@@ -143,6 +144,13 @@ static void close_layer(struct open_layer *open)
     *open = (struct open_layer){0};
 }
 
+/* More than one thread for a layer that would otherwise be worked on when all others are done. */
+static bool wants_threads(const struct child *child, uint32_t index)
+{
+    uint64_t left = __atomic_load_n(&child->left, __ATOMIC_RELAXED);
+    return child->manifest.layers[index].size > left / child->cores;
+}
+
 static void begin_layer(struct child *child, struct open_layer *open, uint32_t index)
 {
     close_layer(open);
@@ -150,7 +158,7 @@ static void begin_layer(struct child *child, struct open_layer *open, uint32_t i
     open->empty = strcmp(child->config.diff_ids[index].text, EMPTY_DIFF_ID) == 0;
     open->walk =
         bw_layer_walk_create(&child->layers[index], (int32_t)index, bw_collectors, &child->options, &child->bounds);
-    open->unpack = bw_unpack_create(open->walk, child->split);
+    open->unpack = bw_unpack_create(open->walk, wants_threads(child, index));
 }
 
 static int end_layer(struct child *child, struct open_layer *open, struct bw_error *err)
@@ -163,6 +171,7 @@ static int end_layer(struct child *child, struct open_layer *open, struct bw_err
         bw_layer_warn(&child->layers[open->index], warning);
     }
     child->done[open->index] = true;
+    (void)__atomic_sub_fetch(&child->left, child->manifest.layers[open->index].size, __ATOMIC_RELAXED);
     close_layer(open);
     return 0;
 }
@@ -197,7 +206,7 @@ static void *run_lane(void *payload)
         if (status != 0) {
             (void)bw_error_wrap(&err, "layer %u of %zu %.19s", open.index + 1, child->manifest.n_layers,
                                 child->manifest.layers[open.index].digest.text);
-            fail(child, &err);
+            fail(child, open.index + 1, &err);
         }
     }
     close_layer(&open);
@@ -343,6 +352,7 @@ static int analyze(struct child *child, struct bw_error *err)
     }
     for (size_t i = 0; i < child->manifest.n_layers; i++) {
         bw_layer_init(&child->layers[i]);
+        child->left += child->manifest.layers[i].size;
     }
     if (read_layers(child, err) != 0 || make_report(child, &report, err) != 0 ||
         bw_report_encode(&bytes, &len, report, err) != 0) {
@@ -355,7 +365,8 @@ static int analyze(struct child *child, struct bw_error *err)
     return 0;
 }
 
-/* What libraries load on first use has to be loaded before files are out of reach. */
+/* What libraries load on first use has to be loaded before files are out of reach. One heap for all threads: others
+ * shrink, and the C library opens a file of /proc to learn whether they may. */
 static void warm_up(void)
 {
     static const enum bw_hash_kind kinds[] = {BW_SHA256, BW_SHA512, BW_SHA1, BW_MD5};
@@ -364,7 +375,8 @@ static void warm_up(void)
         bw_hash_hex(hex, kinds[i], "", 0);
     }
     json_object_seed(0);
-    (void)mallopt(M_ARENA_MAX, 4);
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024); /* set, it does not grow: large pieces go back when they are freed */
 }
 
 int bw_analyzer_child_main(int argc, char **argv)
@@ -381,14 +393,15 @@ int bw_analyzer_child_main(int argc, char **argv)
     warm_up();
     bw_arena_init(&child.arena, BW_ARENA_REPORT);
     (void)pthread_mutex_init(&child.failing, NULL);
-    child.split = (long)lanes < sysconf(_SC_NPROCESSORS_ONLN);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    child.cores = cores < 1 ? 1 : (uint64_t)cores;
     child.shared = mmap(NULL, shared, PROT_READ, MAP_SHARED, BW_FD_CONTROL + 1 + (int)lanes, 0);
     if (child.shared == MAP_FAILED) {
         (void)bw_error_set(&err, BW_EINTERNAL, "analysis child: no shared memory");
-        fail(&child, &err);
+        fail(&child, 0, &err);
     }
     if (analyze(&child, &err) != 0) {
-        fail(&child, &err);
+        fail(&child, 0, &err);
     }
     _exit(0);
 }

@@ -92,7 +92,6 @@ static const int allowed[] = {
     SCMP_SYS(rseq),
     SCMP_SYS(gettid),
     SCMP_SYS(getpid),
-    SCMP_SYS(tgkill),
     SCMP_SYS(sched_getaffinity),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
@@ -115,6 +114,9 @@ static int add_rules(scmp_filter_ctx filter)
     status |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     status |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                                SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    /* abort() */
+    status |=
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
     /* harmless questions that the C library asks and can do without */
     status |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 0);
     return status;

@@ -36,6 +36,7 @@ struct bw_wire_request { /* followed by the texts: manifest, config, then each l
 
 struct bw_wire_result { /* followed by len bytes: the report, or the error as a struct bw_error */
     uint32_t failed;
+    uint32_t layer; /* of a failure: which layer's content, from 1; 0: none of them */
     uint64_t len;
 };
 

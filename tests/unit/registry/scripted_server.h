@@ -27,6 +27,7 @@ struct scripted_step {
     const char *body;
     size_t cut;   /* only so much of the body is sent, then the connection is closed */
     int wait_ms;  /* before the reply; ends early when the server is stopped */
+    bool open;    /* no Content-Length: the connection's end is the body's */
     bool endless; /* the body, chunked, again and again */
     bool any;     /* stays the current step for all requests that follow */
 };
@@ -86,7 +87,7 @@ static inline size_t scripted_head(char *out, size_t size, const struct scripted
             out[n++] = *c;
         }
     }
-    if (step->body != NULL && !step->endless) {
+    if (step->body != NULL && !step->endless && !step->open) {
         n += (size_t)snprintf(out + n, size - n, "Content-Length: %zu\r\n", strlen(step->body));
     }
     return n + (size_t)snprintf(out + n, size - n, "\r\n");
@@ -113,7 +114,7 @@ static inline bool scripted_reply(struct scripted_server *server, int fd, const 
         (void)scripted_send(fd, step->body, step->cut);
         return false;
     }
-    return scripted_send(fd, step->body, len) && strstr(step->reply, "Connection: close") == NULL;
+    return scripted_send(fd, step->body, len) && !step->open && strstr(step->reply, "Connection: close") == NULL;
 }
 
 static inline const struct scripted_step *scripted_match(struct scripted_server *server, const char *request)

@@ -40,10 +40,10 @@ static void print_finding(const struct bw_finding *finding, const struct bw_find
         bw_put_clean(stdout, finding->whitelist_item_id, false);
         printf("]");
     }
-    if (finding->comment != NULL && !same_rule) {
+    if ((finding->comment != NULL || finding->rule_id != NULL) && !same_rule) {
         printf("\n  %-8s  %-*s  %-*s  rule%s", "", gate, "", trigger, "", finding->rule_id == NULL ? "" : " ");
         bw_put_clean(stdout, finding->rule_id, false);
-        printf(": ");
+        printf("%s", finding->comment == NULL ? "" : ": ");
         bw_put_clean(stdout, finding->comment, false);
     }
     printf("\n");

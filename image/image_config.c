@@ -1,6 +1,6 @@
 /* OCI image specification, "Image Configuration" (and Docker's form of it): what later rooms read of it. */
-#include "base/json.h"
 #include "base/limits.h"
+#include "image/document.h"
 #include "image/manifest.h"
 
 #include <stdlib.h>
@@ -137,7 +137,7 @@ int bw_image_config_parse(struct bw_image_config *out, const char *bytes, size_t
 {
     json_t *document = NULL;
     struct bw_image_config made = {.len = len};
-    int status = bw_json_parse(&document, bytes, len, BW_MAX_CONFIG_BLOB_BYTES, err);
+    int status = bw_document_parse(&document, BW_DOCUMENT_CONFIG, bytes, len, err);
     if (status == 0) {
         status = read_config(&made, bw_json_root(document), arena, err);
         json_decref(document);
@@ -147,7 +147,7 @@ int bw_image_config_parse(struct bw_image_config *out, const char *bytes, size_t
         status = made.text == NULL ? bw_arena_spent(err) : 0;
     }
     if (status != 0) {
-        if (err != NULL && err->detail[0] == '\0') {
+        if (err != NULL && (err->code == BW_EINPUT || err->detail[0] == '\0')) {
             (void)snprintf(err->detail, sizeof(err->detail), "config_invalid");
         }
         return bw_error_wrap(err, "image configuration");

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,20 +33,34 @@ static struct layout *layout_of(struct bw_image_source *source)
     return (struct layout *)source;
 }
 
-/* Regular files beneath the folder alone; a symlink in the last part is refused. */
+/* Regular files beneath the folder alone: each part of the path is opened in the one before, never through a symlink.
+ */
 static int open_file(struct layout *layout, const char *path, uint64_t *size_out, struct bw_error *err)
 {
-    int fd = openat(layout->folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct bw_str rest = bw_str_from(path), part;
+    char name[160];
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    int fd = layout->folder;
+    while (fd >= 0 && bw_str_next(&part, &rest, '/')) {
+        (void)snprintf(name, sizeof(name), "%.*s", (int)part.len, part.base);
+        int kind = rest.base == NULL ? O_NONBLOCK : O_DIRECTORY;
+        int next = openat(fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | kind);
         int why = errno;
-        bool missing = fd < 0 && why == ENOENT;
+        if (fd != layout->folder) {
+            (void)close(fd);
+        }
+        fd = next;
+        errno = why;
+    }
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        int why = fd < 0 ? errno : EINVAL;
         if (fd >= 0) {
             (void)close(fd);
-            why = EINVAL;
         }
+        bool missing = why == ENOENT;
         return bw_error_detail(err, missing ? BW_ENOTFOUND : BW_EINPUT, missing ? "image_not_found" : "layout_invalid",
-                               "OCI layout %s: %s: %s", layout->name, path, strerror(why));
+                               "OCI layout %s: %s: %s", layout->name, path,
+                               why == EINVAL ? "not a regular file" : strerror(why));
     }
     *size_out = (uint64_t)st.st_size;
     return fd;
@@ -231,10 +246,7 @@ static int layout_open_blob(struct bw_blob_reader **out, struct bw_image_source 
         return bw_error_detail(err, BW_EINPUT, "blob_size_mismatch", "blob %s has %llu bytes, the manifest says %llu",
                                blob->digest.text, (unsigned long long)size, (unsigned long long)blob->size);
     }
-    struct layout_reader *reader = calloc(1, sizeof(*reader));
-    if (reader == NULL) {
-        abort();
-    }
+    struct layout_reader *reader = bw_memory_zeroed(1, sizeof(*reader));
     *reader =
         (struct layout_reader){.base = {layout_read, layout_close}, .fd = fd, .left = size, .digest = blob->digest};
     reader->hash = bw_hash_create(bw_digest_kind(&blob->digest));
@@ -263,10 +275,7 @@ int bw_layout_open(struct bw_image_source **out, const char *folder, struct bw_e
         return bw_error_detail(err, errno == ENOENT ? BW_ENOTFOUND : BW_EINPUT, "image_not_found", "OCI layout %s: %s",
                                folder, strerror(errno));
     }
-    struct layout *layout = calloc(1, sizeof(*layout));
-    if (layout == NULL) {
-        abort();
-    }
+    struct layout *layout = bw_memory_zeroed(1, sizeof(*layout));
     layout->base.ops = &layout_ops;
     layout->base.references = 1;
     layout->folder = fd;

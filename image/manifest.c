@@ -4,8 +4,8 @@
  */
 #include "image/manifest.h"
 
-#include "base/json.h"
 #include "base/limits.h"
+#include "image/document.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -268,7 +268,7 @@ int bw_manifest_parse(struct bw_manifest *out, const char *bytes, size_t len, co
                       struct bw_arena *arena, struct bw_error *err)
 {
     json_t *document = NULL;
-    if (bw_json_parse(&document, bytes, len, BW_MAX_MANIFEST_BYTES, err) != 0) {
+    if (bw_document_parse(&document, BW_DOCUMENT_MANIFEST, bytes, len, err) != 0) {
         return invalid(err);
     }
     struct bw_json root = bw_json_root(document);

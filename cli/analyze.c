@@ -90,7 +90,7 @@ static int analyze(const struct bw_arguments *arguments, const struct bw_config 
     bw_image_answer_clear(&answer);
     bw_catalog_destroy(catalog);
     bw_access_close(&access);
-    return status == 0 ? BW_EXIT_OK : bw_trouble(arguments, "%s: %s", arguments->operands[0], err.message);
+    return status == 0 ? BW_EXIT_OK : bw_trouble(arguments, "%.200s: %s", arguments->operands[0], err.message);
 }
 
 static int run(const struct bw_arguments *arguments)

@@ -143,7 +143,7 @@ static void add_json(const struct evaluation *at, const char *name, const struct
 /* What could not be told: a line on standard error, and an entry for programs. */
 static void add_error(struct evaluation *at, const char *name, const struct bw_error *err)
 {
-    (void)bw_trouble(at->arguments, "%s: %s", name, err->message);
+    (void)bw_trouble(at->arguments, "%.200s: %s", name, err->message);
     at->undecided = true;
     if (at->results != NULL) {
         json_t *made = json_object();

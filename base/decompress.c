@@ -12,6 +12,7 @@
 #include <zstd_errors.h>
 
 #if BREAKWATER_ISAL
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #else
 #include <zlib.h>
@@ -19,6 +20,26 @@
 
 enum { ZSTD_WINDOW_LOG = 27 };
 static const uint64_t ratio_free_bytes = 64 * BW_MIB;
+
+#if BREAKWATER_ISAL
+enum header_part {
+    HEADER_FIXED,
+    HEADER_EXTRA_SIZE,
+    HEADER_EXTRA,
+    HEADER_NAME,
+    HEADER_COMMENT,
+    HEADER_CRC,
+    HEADER_DONE
+};
+
+struct header {
+    enum header_part part;
+    size_t n; /* bytes of the part seen */
+    uint8_t flags;
+    size_t extra_size, stored_crc;
+    uint32_t crc;
+};
+#endif
 
 struct bw_decompress {
     enum bw_compression kind;
@@ -29,12 +50,21 @@ struct bw_decompress {
     bool trailing; /* what follows is not compressed data any more */
     bool trailing_garbage;
 #if BREAKWATER_ISAL
+    struct header header;
     struct inflate_state inflate;
 #else
     z_stream inflate;
 #endif
     ZSTD_DCtx *zstd;
+    uint8_t magic[4]; /* of a zstd frame that begins */
+    size_t n_magic;
 };
+
+static bool is_zstd_magic(const uint8_t *b)
+{
+    bool skippable = (b[0] & 0xf0) == 0x50 && b[1] == 0x2a && b[2] == 0x4d && b[3] == 0x18;
+    return skippable || (b[0] == 0x28 && b[1] == 0xb5 && b[2] == 0x2f && b[3] == 0xfd);
+}
 
 enum bw_compression bw_compression_guess(const void *bytes, size_t len)
 {
@@ -43,9 +73,7 @@ enum bw_compression bw_compression_guess(const void *bytes, size_t len)
         return BW_COMPRESSION_UNKNOWN;
     if (b[0] == 0x1f && b[1] == 0x8b)
         return BW_GZIP;
-    bool skippable = (b[0] & 0xf0) == 0x50 && b[1] == 0x2a && b[2] == 0x4d && b[3] == 0x18;
-    bool frame = b[0] == 0x28 && b[1] == 0xb5 && b[2] == 0x2f && b[3] == 0xfd;
-    return skippable || frame ? BW_ZSTD : BW_PLAIN;
+    return is_zstd_magic(b) ? BW_ZSTD : BW_PLAIN;
 }
 
 static int corrupt(struct bw_error *err, const char *what)
@@ -58,10 +86,68 @@ static int corrupt(struct bw_error *err, const char *what)
 enum member { MEMBER_GOES_ON, MEMBER_ENDED };
 
 #if BREAKWATER_ISAL
+/* RFC 1952 2.3, byte by byte. ISA-L's own reader of headers goes wrong where its input is cut inside one. */
+enum { FLAG_CRC = 2, FLAG_EXTRA = 4, FLAG_NAME = 8, FLAG_COMMENT = 16, FLAGS_RESERVED = 0xe0, FIXED_BYTES = 10 };
+
+static const char *header_byte(struct header *header, uint8_t byte)
+{
+    static const uint8_t begins[] = {0x1f, 0x8b, 8};
+    size_t n = header->n++;
+    bool ends = false;
+    switch (header->part) {
+    case HEADER_FIXED:
+        if (n < sizeof(begins) && byte != begins[n])
+            return "gzip: a member has no valid header";
+        if (n == sizeof(begins))
+            header->flags = byte;
+        if (header->flags & FLAGS_RESERVED)
+            return "gzip: a header has unknown flags";
+        ends = header->n == FIXED_BYTES;
+        break;
+    case HEADER_EXTRA_SIZE:
+        header->extra_size |= (size_t)byte << 8 * n;
+        ends = header->n == 2;
+        break;
+    case HEADER_EXTRA:
+        ends = header->n == header->extra_size;
+        break;
+    case HEADER_NAME:
+    case HEADER_COMMENT:
+        ends = byte == 0;
+        break;
+    case HEADER_CRC:
+        header->stored_crc |= (size_t)byte << 8 * n;
+        ends = header->n == 2;
+        if (ends && header->stored_crc != (header->crc & 0xffff))
+            return "gzip: the checksum of a header is wrong";
+        break;
+    case HEADER_DONE:
+        break;
+    }
+    if (header->part != HEADER_CRC)
+        header->crc = crc32_gzip_refl(header->crc, &byte, 1);
+    if (!ends)
+        return NULL;
+    header->n = 0;
+    header->part++;
+    if (header->part == HEADER_EXTRA_SIZE && !(header->flags & FLAG_EXTRA))
+        header->part = HEADER_NAME;
+    if (header->part == HEADER_EXTRA && header->extra_size == 0)
+        header->part = HEADER_NAME;
+    if (header->part == HEADER_NAME && !(header->flags & FLAG_NAME))
+        header->part = HEADER_COMMENT;
+    if (header->part == HEADER_COMMENT && !(header->flags & FLAG_COMMENT))
+        header->part = HEADER_CRC;
+    if (header->part == HEADER_CRC && !(header->flags & FLAG_CRC))
+        header->part = HEADER_DONE;
+    return NULL;
+}
+
 static void gzip_begin(struct bw_decompress *stream)
 {
     isal_inflate_reset(&stream->inflate);
-    stream->inflate.crc_flag = ISAL_GZIP;
+    stream->inflate.crc_flag = ISAL_GZIP_NO_HDR_VER;
+    stream->header = (struct header){0};
 }
 
 static void gzip_create(struct bw_decompress *stream)
@@ -75,24 +161,21 @@ static void gzip_destroy(struct bw_decompress *stream)
     (void)stream;
 }
 
-static const char *gzip_fault(int code)
-{
-    switch (code) {
-    case ISAL_INCORRECT_CHECKSUM:
-        return "gzip: the checksum or the size of a member is not that of its content";
-    case ISAL_UNSUPPORTED_METHOD:
-    case ISAL_INVALID_WRAPPER:
-        return "gzip: a member has no valid header";
-    default:
-        return "gzip: the deflate data are damaged";
-    }
-}
-
 /* Moves *in and *out along. ISA-L checks CRC32 and ISIZE before it reports the end. */
 static int gzip_inflate(struct bw_decompress *stream, uint8_t **out, size_t *out_size, const uint8_t **in,
                         size_t *in_size, enum member *member, struct bw_error *err)
 {
     struct inflate_state *state = &stream->inflate;
+    *member = MEMBER_GOES_ON;
+    while (stream->header.part != HEADER_DONE && *in_size > 0) {
+        const char *fault = header_byte(&stream->header, **in);
+        if (fault)
+            return corrupt(err, fault);
+        ++*in;
+        --*in_size;
+    }
+    if (stream->header.part != HEADER_DONE)
+        return 0;
     uint32_t in_now = *in_size > UINT32_MAX ? UINT32_MAX : (uint32_t)*in_size;
     uint32_t out_now = *out_size > UINT32_MAX ? UINT32_MAX : (uint32_t)*out_size;
     state->next_in = (uint8_t *)(uintptr_t)*in; /* the interface lacks a const */
@@ -101,7 +184,9 @@ static int gzip_inflate(struct bw_decompress *stream, uint8_t **out, size_t *out
     state->avail_out = out_now;
     int code = isal_inflate(state);
     if (code != ISAL_DECOMP_OK && code != ISAL_END_INPUT && code != ISAL_OUT_OVERFLOW)
-        return corrupt(err, gzip_fault(code));
+        return corrupt(err, code == ISAL_INCORRECT_CHECKSUM
+                                ? "gzip: the checksum or the size of a member is not that of its content"
+                                : "gzip: the deflate data are damaged");
     *in += in_now - state->avail_in;
     *in_size -= in_now - state->avail_in;
     *out += out_now - state->avail_out;
@@ -191,37 +276,65 @@ static int gzip_step(struct bw_decompress *stream, uint8_t **out, size_t *out_si
 
 /* --- zstd --- */
 
+static int zstd_feed(struct bw_decompress *stream, ZSTD_outBuffer *to, ZSTD_inBuffer *from, struct bw_error *err)
+{
+    size_t left = ZSTD_decompressStream(stream->zstd, to, from);
+    if (ZSTD_isError(left)) {
+        bool window = ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge;
+        return bw_error_detail(err, BW_EINPUT, window ? "layer_format" : "layer_corrupt", "zstd: %s",
+                               ZSTD_getErrorName(left));
+    }
+    if (left == 0) {
+        stream->any = true;
+        stream->inside = false;
+    }
+    return 0;
+}
+
+/* The first bytes of a frame, looked at here: libzstd, its input cut just so, takes frames of formats before RFC 8878.
+ */
+static int zstd_begin(struct bw_decompress *stream, const uint8_t **in, size_t *in_size, struct bw_error *err)
+{
+    while (stream->n_magic < sizeof(stream->magic) && *in_size > 0) {
+        stream->magic[stream->n_magic++] = **in;
+        ++*in;
+        --*in_size;
+    }
+    if (stream->n_magic < sizeof(stream->magic))
+        return 0;
+    if (!is_zstd_magic(stream->magic))
+        return corrupt(err, "zstd: neither a frame nor a skippable frame");
+    stream->inside = true;
+    stream->n_magic = 0;
+    return zstd_feed(stream, &(ZSTD_outBuffer){NULL, 0, 0}, &(ZSTD_inBuffer){stream->magic, 4, 0}, err);
+}
+
 static int zstd_step(struct bw_decompress *stream, uint8_t **out, size_t *out_size, const uint8_t **in, size_t *in_size,
                      struct bw_error *err)
 {
-    for (;;) {
-        if (!stream->inside && stream->any && *in_size > 0 && (stream->trailing || **in == 0)) {
-            stream->trailing = true; /* no frame begins with a zero */
-            trailer_skip(stream, in, in_size);
+    while (*in_size > 0 || stream->inside) {
+        if (!stream->inside) {
+            bool zeros = stream->any && stream->n_magic == 0 && **in == 0; /* no frame begins with a zero */
+            if (stream->trailing || zeros) {
+                stream->trailing = true;
+                trailer_skip(stream, in, in_size);
+            } else if (zstd_begin(stream, in, in_size, err)) {
+                return -1;
+            }
+            continue;
         }
-        if (*in_size == 0 && !stream->inside)
-            return 0;
         ZSTD_inBuffer from = {*in, *in_size, 0};
         ZSTD_outBuffer to = {*out, *out_size, 0};
-        size_t left = ZSTD_decompressStream(stream->zstd, &to, &from);
-        if (ZSTD_isError(left)) {
-            bool window = ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge;
-            return bw_error_detail(err, BW_EINPUT, window ? "layer_format" : "layer_corrupt", "zstd: %s",
-                                   ZSTD_getErrorName(left));
-        }
+        if (zstd_feed(stream, &to, &from, err))
+            return -1;
         *in += from.pos;
         *in_size -= from.pos;
         *out += to.pos;
         *out_size -= to.pos;
-        if (left == 0) {
-            stream->any = true;
-            stream->inside = false;
-        } else if (to.pos > 0 || from.pos > 0) {
-            stream->inside = true;
-        }
-        if (*out_size == 0 || *in_size == 0 || (from.pos == 0 && to.pos == 0))
+        if (stream->inside && (*out_size == 0 || *in_size == 0))
             return 0;
     }
+    return 0;
 }
 
 /* --- the stream --- */
@@ -309,7 +422,7 @@ int bw_decompress_finish(struct bw_decompress *stream, struct bw_error *err)
 {
     if (stream->kind == BW_PLAIN)
         return 0;
-    if (stream->inside || !stream->any)
+    if (stream->inside || stream->n_magic || !stream->any)
         return corrupt(err,
                        stream->total_in ? "the compressed data end in the middle" : "the compressed data are empty");
     return 0;

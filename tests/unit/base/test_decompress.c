@@ -113,6 +113,36 @@ static void members_follow_each_other(void **state)
     }
 }
 
+/* Extra field, name, comment and checksum, in every combination, cut at every place. */
+static void headers_are_read_however_they_are_cut(void **state)
+{
+    (void)state;
+    for (unsigned parts = 0; parts < 16; parts++) {
+        uint8_t extra[] = "extra", name[] = "name", comment[] = "comment";
+        gz_header header = {.extra = parts & 1 ? extra : NULL,
+                            .extra_len = sizeof(extra),
+                            .name = parts & 2 ? name : NULL,
+                            .comment = parts & 4 ? comment : NULL,
+                            .hcrc = parts & 8};
+        z_stream pack = {.next_in = text, .avail_in = 1000, .next_out = packed, .avail_out = ROOM};
+        assert_int_equal(deflateInit2(&pack, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        assert_int_equal(deflateSetHeader(&pack, &header), Z_OK);
+        assert_int_equal(deflate(&pack, Z_FINISH), Z_STREAM_END);
+        deflateEnd(&pack);
+        for (size_t piece = 1; piece < 64; piece++) {
+            struct bw_error err = {0};
+            if (run(BW_GZIP, packed, ROOM - pack.avail_out, piece, ROOM, NULL, &err) != 1000)
+                fail_msg("parts %u in pieces of %zu: %s", parts, piece, err.message);
+        }
+        if (!(parts & 8))
+            continue;
+        struct bw_error err = {0};
+        packed[4] ^= 1; /* the time */
+        assert_int_equal(run(BW_GZIP, packed, ROOM - pack.avail_out, ROOM, ROOM, NULL, &err), -1);
+        packed[4] ^= 1;
+    }
+}
+
 static void skippable_frames_are_skipped(void **state)
 {
     (void)state;
@@ -253,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_are_restored_however_they_are_cut),
         cmocka_unit_test(members_follow_each_other),
+        cmocka_unit_test(headers_are_read_however_they_are_cut),
         cmocka_unit_test(skippable_frames_are_skipped),
         cmocka_unit_test(zeros_behind_the_end_are_fine_and_other_bytes_are_told),
         cmocka_unit_test(damage_is_noticed),

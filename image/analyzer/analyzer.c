@@ -597,6 +597,7 @@ static int run_child(struct bw_report **out, struct analysis *at, struct bw_erro
         return bw_error_detail(err, BW_EINPUT, "analyzer_crashed", "the analysis child reported before it was done");
     }
     if (status == 0) {
+        report_progress(at);
         *out = report;
     }
     return status;

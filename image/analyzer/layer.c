@@ -392,3 +392,8 @@ int bw_layer_walk_finish(struct bw_layer_walk *walk, struct bw_error *err)
 {
     return bw_tar_finish(walk->tar, err);
 }
+
+bool bw_layer_walk_is_tar(const struct bw_layer_walk *walk)
+{
+    return bw_tar_is_recognised(walk->tar);
+}

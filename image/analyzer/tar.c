@@ -20,7 +20,7 @@ struct bw_tar {
     enum state state;
     char block[BW_TAR_BLOCK];
     size_t have; /* bytes in block */
-    bool zero_block, junk_warned;
+    bool zero_block, junk_warned, recognised;
     struct bw_tar_header header;
     /* what stands before a header and tells of it */
     struct bw_buf *payload; /* the one being filled */
@@ -477,7 +477,7 @@ static int header(struct bw_tar *tar, struct bw_error *err)
     static const char nothing[BW_TAR_BLOCK];
     if (memcmp(tar->block, nothing, BW_TAR_BLOCK) == 0) {
         tar->state = tar->zero_block ? END : HEADER;
-        tar->zero_block = true;
+        tar->zero_block = tar->recognised = true;
         return 0;
     }
     if (tar->zero_block) {
@@ -487,6 +487,7 @@ static int header(struct bw_tar *tar, struct bw_error *err)
     if (fault != NULL) {
         return corrupt(tar, err, fault);
     }
+    tar->recognised = true;
     if (tar->header.size < 0 && has_data(tar->header.type)) {
         return corrupt(tar, err, "the size is negative");
     }
@@ -588,4 +589,9 @@ int bw_tar_finish(struct bw_tar *tar, struct bw_error *err)
         return 0;
     }
     return corrupt(tar, err, "the archive ends in the middle of it");
+}
+
+bool bw_tar_is_recognised(const struct bw_tar *tar)
+{
+    return tar->recognised;
 }

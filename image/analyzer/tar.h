@@ -35,6 +35,8 @@ void bw_tar_destroy(struct bw_tar *tar); /* NULL is fine */
 int bw_tar_feed(struct bw_tar *tar, const char *bytes, size_t len, struct bw_error *err) BW_MUST_CHECK;
 /* After the last byte: -1 if the archive ends in the middle of something. */
 int bw_tar_finish(struct bw_tar *tar, struct bw_error *err) BW_MUST_CHECK;
+/* Whether the first block was one of a tar at all. */
+bool bw_tar_is_recognised(const struct bw_tar *tar);
 
 /* "./a//b/../c" -> "/a/c" into out (BW_MAX_PATH_BYTES + 2 bytes). 0; 1 when ".." wanted to leave the root (and stayed);
  * -1 when a component or the whole is too long to exist. */

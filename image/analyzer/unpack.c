@@ -32,9 +32,18 @@ struct bw_unpack {
     struct ring ring;
     pthread_t readers[READERS];
     bool started;
+    bool plain;
     struct bw_error walk_error; /* of the walking thread */
     bool walk_failed;
 };
+
+/* Bytes that are neither compressed nor a tar are of an unknown format, rather than a damaged tar. */
+static int walk_fault(const struct bw_unpack *unpack, struct bw_error *err)
+{
+    return unpack->plain && !bw_layer_walk_is_tar(unpack->walk)
+               ? bw_error_detail(err, BW_EINPUT, "layer_format", "it is no gzip, zstd or tar stream")
+               : -1;
+}
 
 /* ---- readers ---- */
 
@@ -180,14 +189,14 @@ static int flush(struct bw_unpack *unpack, struct bw_error *err)
     unpack->have = 0;
     if (!unpack->split) {
         bw_hash_update(unpack->diff_id, unpack->piece, len);
-        return bw_layer_walk_feed(unpack->walk, unpack->piece, len, err);
+        return bw_layer_walk_feed(unpack->walk, unpack->piece, len, err) == 0 ? 0 : walk_fault(unpack, err);
     }
     publish_piece(&unpack->ring, len);
     if (__atomic_load_n(&unpack->walk_failed, __ATOMIC_ACQUIRE)) {
         if (err != NULL) {
             *err = unpack->walk_error;
         }
-        return -1;
+        return walk_fault(unpack, err);
     }
     unpack->piece = free_piece(&unpack->ring);
     return 0;
@@ -225,6 +234,7 @@ static int begin_stream(struct bw_unpack *unpack, struct bw_error *err)
     if (kind == BW_COMPRESSION_UNKNOWN) {
         return bw_error_detail(err, BW_EINPUT, "layer_format", "it is no gzip, zstd or tar stream");
     }
+    unpack->plain = kind == BW_PLAIN;
     unpack->stream = bw_decompress_create(kind, BW_MAX_LAYER_UNPACKED, BW_MAX_INFLATE_RATIO);
     return inflate_bytes(unpack, (const char *)unpack->magic, unpack->n_magic, err);
 }
@@ -265,10 +275,10 @@ int bw_unpack_finish(struct bw_unpack *unpack, const struct bw_digest *diff_id, 
         if (err != NULL) {
             *err = unpack->walk_error;
         }
-        return -1;
+        return walk_fault(unpack, err);
     }
     if (bw_layer_walk_finish(unpack->walk, err) != 0) {
-        return -1;
+        return walk_fault(unpack, err);
     }
     bw_hex_encode(hex, raw, bw_hash_finish(unpack->diff_id, raw));
     if (bw_digest_kind(diff_id) != BW_SHA256 || strcmp(hex, bw_digest_hex(diff_id)) != 0) {

@@ -8,12 +8,12 @@
 
 #include "base/limits.h"
 #include "image/analyzer/analyzer.h"
-#include "image/analyzer/sandbox.h"
 #include "layout_writer.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
+#include <zstd.h>
+
+#define EMPTY_DIFF_ID "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 
 static char folder[64];
 
@@ -48,17 +48,23 @@ static struct bw_needs default_needs(void)
     return needs;
 }
 
-static int analyze(struct bw_report **out, const struct layer_bytes *layers, size_t n, struct bw_error *err)
+static int analyze_image(struct bw_report **out, const struct bw_digest *digest,
+                         const struct bw_analyzer_options *options, struct bw_error *err)
 {
     struct bw_image_source *source = NULL;
-    struct bw_digest digest = write_image(folder, layers, n);
     struct bw_reference reference = {.registry = "localhost", .repository = "test", .tag = "latest"};
-    struct bw_analyzer_options options = {
-        .needs = default_needs(), .secret_max_bytes = 10000, .retrieved_max_bytes = 1000 * 1024};
     assert_int_equal(bw_layout_open(&source, folder, err), 0);
-    int status = bw_analyze(out, source, &reference, &digest, &options, bw_deadline_in_ms(60000), err);
+    int status = bw_analyze(out, source, &reference, digest, options, bw_deadline_in_ms(60000), err);
     bw_image_source_release(source);
     return status;
+}
+
+static int analyze(struct bw_report **out, const struct layer_bytes *layers, size_t n, struct bw_error *err)
+{
+    struct bw_digest digest = write_image(folder, layers, n);
+    struct bw_analyzer_options options = {
+        .needs = default_needs(), .secret_max_bytes = 10000, .retrieved_max_bytes = 1000 * 1024};
+    return analyze_image(out, &digest, &options, err);
 }
 
 /* A layer of these files, gzipped, with its true diffID. */
@@ -225,7 +231,7 @@ static const struct fault faults[] = {
     {"a diffID that is not the content's", wrong_diff_id, "diff_id_mismatch"},
     {"a gzip stream cut short", truncated_gzip, "layer_corrupt"},
     {"a tar cut short", truncated_tar, "tar_corrupt"},
-    {"bytes that are no layer", no_stream, "tar_corrupt"},
+    {"bytes that are no layer", no_stream, "layer_format"},
     {"a header with a wrong checksum", broken_sum, "tar_corrupt"},
     {"xz", xz_stream, "layer_unsupported"},
     {"a gzip bomb", bomb, "decompression_bomb"},
@@ -325,51 +331,202 @@ static void a_cut_connection_fails_the_image_with_its_reason(void **state)
     bw_buf_clear(&packed);
 }
 
-enum forbidden { OPEN, SOCKET, EXEC, FORK, NOTHING };
+/* ---- children that misbehave: scripts in the child's place ---- */
 
-static int try_in_sandbox(enum forbidden what)
+static int analyze_with(const char *script, const struct bw_analyzer_options *wanted, int64_t patience_ms,
+                        struct bw_error *err)
 {
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (bw_sandbox_enter(10, NULL) != 0) {
-            _exit(9);
-        }
-        char *argv[] = {NULL};
-        switch (what) {
-        case OPEN:
-            (void)open("/etc/passwd", O_RDONLY);
-            break;
-        case SOCKET:
-            (void)socket(AF_INET, SOCK_STREAM, 0);
-            break;
-        case EXEC:
-            (void)execv("/bin/true", argv);
-            break;
-        case FORK:
-            (void)fork();
-            break;
-        case NOTHING:
-            break;
-        }
-        _exit(0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    static const struct tar_file files[] = {{"etc/a", 0, "a", NULL, 0}, {NULL, 0, NULL, NULL, 0}};
+    struct bw_buf packed;
+    const struct layer_bytes layer = layer_of(&packed, files);
+    struct bw_digest digest = write_image(folder, &layer, 1);
+    struct bw_image_source *source = NULL;
+    struct bw_report *report = NULL;
+    struct bw_reference reference = {.registry = "localhost", .repository = "test", .tag = "latest"};
+    struct bw_analyzer_options options = *wanted;
+    char program[128];
+    (void)snprintf(program, sizeof(program), "%s/child", folder);
+    FILE *file = fopen(program, "w");
+    assert_non_null(file);
+    (void)fprintf(file, "#!/bin/sh\n%s\n", script);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(program, 0755), 0);
+    options.program = program;
+    assert_int_equal(bw_layout_open(&source, folder, err), 0);
+    int status = bw_analyze(&report, source, &reference, &digest, &options, bw_deadline_in_ms(patience_ms), err);
+    bw_image_source_release(source);
+    bw_buf_clear(&packed);
     return status;
 }
 
-static void the_sandbox_kills_what_an_image_must_not_do(void **state)
+static void a_child_that_misbehaves_is_a_named_failure(void **state)
 {
     (void)state;
-    static const enum forbidden tries[] = {OPEN, SOCKET, EXEC, FORK};
-    int status = try_in_sandbox(NOTHING);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    for (size_t i = 0; i < BW_LENGTH(tries); i++) {
-        status = try_in_sandbox(tries[i]);
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS) {
-            fail_msg("try %zu was not killed: status %x", i, (unsigned)status);
+    static const struct {
+        const char *script;
+        unsigned wall_s;
+        int64_t patience_ms;
+        enum bw_code code;
+        const char *detail;
+    } rows[] = {
+        {"kill -SEGV $$", 0, 30000, BW_EINPUT, "analyzer_crashed"},
+        {"kill -SYS $$", 0, 30000, BW_EINPUT, "analyzer_crashed"},
+        {"exit 3", 0, 30000, BW_EINPUT, "analyzer_crashed"},
+        {"kill -XCPU $$", 0, 30000, BW_ELIMIT, "analyzer_timeout"},
+        {"kill -KILL $$", 0, 30000, BW_ELIMIT, "analyzer_timeout"},
+        {"exec sleep 60", 1, 30000, BW_ELIMIT, "analyzer_timeout"},
+        {"exec sleep 60", 0, 500, BW_EDEADLINE, "analyzer_timeout"},
+        /* answers nobody can read: an empty report, one that is too long, an error of the wrong size */
+        {"head -c 16 /dev/zero >&3; exec sleep 60", 0, 30000, BW_EINPUT, NULL},
+        {"head -c 16 /dev/zero | tr '\\0' '\\377' >&3; exec sleep 60", 0, 30000, BW_EINPUT, "analyzer_crashed"},
+        {"(head -c 8 /dev/zero; head -c 8 /dev/zero | tr '\\0' '\\377') >&3; exec sleep 60", 0, 30000, BW_ELIMIT,
+         "image_too_large"},
+        {"cat <&4 >&3", 0, 30000, BW_EINPUT, "analyzer_crashed"},
+    };
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        struct bw_error err = {0};
+        struct bw_analyzer_options options = {.needs = default_needs(), .wall_s = rows[i].wall_s};
+        int status = analyze_with(rows[i].script, &options, rows[i].patience_ms, &err);
+        if (status == 0 || err.code != rows[i].code ||
+            (rows[i].detail != NULL && strcmp(err.detail, rows[i].detail) != 0)) {
+            fail_msg("%s: status %d, %s, %s: %s", rows[i].script, status, bw_code_name(err.code), err.detail,
+                     err.message);
         }
     }
+}
+
+static void damage_on_the_way_is_no_fault_of_the_image(void **state)
+{
+    (void)state;
+    static const struct tar_file files[] = {
+        {"etc/a", 0, "content that is long enough", NULL, 0}, {"etc/b", 0, "b", NULL, 0}, {NULL, 0, NULL, NULL, 0}};
+    static const size_t places[] = {2, 15, 60, SIZE_MAX};
+    for (size_t i = 0; i < BW_LENGTH(places); i++) {
+        struct bw_buf packed;
+        struct layer_bytes layer = layer_of(&packed, files);
+        struct bw_digest digest = write_image(folder, &layer, 1), blob;
+        char path[256];
+        bw_digest_of(&blob, layer.bytes, layer.len);
+        (void)snprintf(path, sizeof(path), "%s/blobs/sha256/%s", folder, bw_digest_hex(&blob));
+        FILE *file = fopen(path, "r+b");
+        assert_non_null(file);
+        (void)fseek(file, places[i] == SIZE_MAX ? (long)layer.len - 1 : (long)places[i], SEEK_SET);
+        (void)fputc(0x5a, file);
+        assert_int_equal(fclose(file), 0);
+        struct bw_report *report = NULL;
+        struct bw_error err = {0};
+        struct bw_analyzer_options options = {.needs = default_needs()};
+        assert_int_equal(analyze_image(&report, &digest, &options, &err), -1);
+        if (strcmp(err.detail, "blob_digest_mismatch") != 0) {
+            fail_msg("byte %zu: %s: %s", places[i], err.detail, err.message);
+        }
+        bw_buf_clear(&packed);
+    }
+}
+
+/* ---- layers in other wrappings ---- */
+
+static void zstd_into(struct bw_buf *out, const char *bytes, size_t len)
+{
+    size_t size = ZSTD_compressBound(len);
+    char *packed = malloc(size);
+    assert_non_null(packed);
+    size_t n = ZSTD_compress(packed, size, bytes, len, 1);
+    assert_false(ZSTD_isError(n));
+    bw_buf_append(out, packed, n);
+    free(packed);
+}
+
+static void as_it_is(struct bw_buf *out, const char *bytes, size_t len)
+{
+    bw_buf_append(out, bytes, len);
+}
+
+static void in_members(struct bw_buf *out, const char *bytes, size_t len)
+{
+    gzip_into(out, bytes, len / 2);
+    gzip_into(out, bytes + len / 2, len - len / 2);
+}
+
+static void in_frames(struct bw_buf *out, const char *bytes, size_t len)
+{
+    static const char skippable[] = "\x50\x2a\x4d\x18\x04\0\0\0toc!";
+    zstd_into(out, bytes, len / 2);
+    bw_buf_append(out, skippable, sizeof(skippable) - 1);
+    zstd_into(out, bytes + len / 2, len - len / 2);
+}
+
+static void progress(void *payload, size_t layers_done, size_t n_layers, uint64_t bytes_done, uint64_t n_bytes)
+{
+    assert_true(layers_done <= n_layers && bytes_done <= n_bytes);
+    ++*(size_t *)payload;
+}
+
+/* Many layers in few lanes, a large one among them, one that is not even fetched. */
+static void layers_of_every_kind_come_through(void **state)
+{
+    (void)state;
+    static void (*const wraps[])(struct bw_buf *, const char *, size_t) = {gzip_into,  zstd_into, as_it_is,
+                                                                           in_members, in_frames, gzip_into};
+    enum { N = 13 };
+    static const unsigned lanes[] = {0, 1, 2, 8, 100};
+    static const char nothing[] = "\x1f\x8b\x08\0\0\x09\x6e\x88\0\xff\x62\x18\x05\xa3\x60\x14\x8c\x58\0\x08\0\0\xff\xff"
+                                  "\x2e\xaf\xb5\xef\0\x04\0";
+    struct bw_buf packed[N];
+    struct layer_bytes layers[N + 1];
+    char *large = malloc(9 * BW_MIB);
+    assert_non_null(large);
+    for (size_t i = 0; i < 9 * BW_MIB; i++) {
+        large[i] = (char)(i * i >> 7);
+    }
+    for (size_t i = 0; i < N; i++) {
+        struct bw_buf tar;
+        char name[32];
+        size_t len = i == 7 ? 9 * BW_MIB : 100 * i;
+        bw_buf_init(&tar, BW_GIB);
+        bw_buf_init(&packed[i], BW_GIB);
+        (void)snprintf(name, sizeof(name), "file%02zu", i);
+        tar_header(&tar, name, '0', 0644, len, NULL);
+        tar_data(&tar, large, len);
+        tar_end(&tar);
+        wraps[i % BW_LENGTH(wraps)](&packed[i], tar.data, tar.len);
+        layers[i] = (struct layer_bytes){.bytes = packed[i].data, .len = packed[i].len};
+        bw_digest_of(&layers[i].diff_id, tar.data, tar.len);
+        bw_buf_clear(&tar);
+    }
+    layers[N] = (struct layer_bytes){.bytes = nothing, .len = sizeof(nothing)};
+    assert_int_equal(bw_digest_parse(&layers[N].diff_id, EMPTY_DIFF_ID, strlen(EMPTY_DIFF_ID), NULL), 0);
+    struct bw_digest digest = write_image(folder, layers, N + 1), empty;
+    char path[256];
+    bw_digest_of(&empty, nothing, sizeof(nothing));
+    (void)snprintf(path, sizeof(path), "%s/blobs/sha256/%s", folder, bw_digest_hex(&empty));
+    assert_string_equal(bw_digest_hex(&empty), "a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4");
+    assert_int_equal(unlink(path), 0);
+    for (size_t k = 0; k < BW_LENGTH(lanes); k++) {
+        size_t calls = 0;
+        struct bw_report *report = NULL;
+        struct bw_error err = {0};
+        struct bw_analyzer_options options = {
+            .needs = default_needs(), .layers_in_flight = lanes[k], .progress = progress, .payload = &calls};
+        options.needs.file_digests = k == 1;
+        if (analyze_image(&report, &digest, &options, &err) != 0) {
+            fail_msg("%u lanes: %s", lanes[k], err.message);
+        }
+        assert_int_equal(report->n_files, N);
+        for (size_t i = 0; i < N; i++) {
+            char hex[65];
+            bw_hash_hex(hex, BW_SHA256, large, i == 7 ? 9 * BW_MIB : 100 * i);
+            assert_string_equal(report->files[i].sha256, hex);
+            assert_int_equal(report->files[i].layer, i);
+            assert_true((report->files[i].sha1 != NULL) == (k == 1));
+        }
+        assert_true(calls > 0);
+        bw_report_release(report);
+    }
+    for (size_t i = 0; i < N; i++) {
+        bw_buf_clear(&packed[i]);
+    }
+    free(large);
 }
 
 int main(int argc, char **argv)
@@ -381,7 +538,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(layers_are_squashed_as_a_runtime_would),
         cmocka_unit_test(hostile_layers_are_named_failures),
         cmocka_unit_test(a_cut_connection_fails_the_image_with_its_reason),
-        cmocka_unit_test(the_sandbox_kills_what_an_image_must_not_do),
+        cmocka_unit_test(a_child_that_misbehaves_is_a_named_failure),
+        cmocka_unit_test(damage_on_the_way_is_no_fault_of_the_image),
+        cmocka_unit_test(layers_of_every_kind_come_through),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

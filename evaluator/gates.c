@@ -4,8 +4,9 @@
 #define GATES(X)                                                                                                       \
     X(always)                                                                                                          \
     X(distro)                                                                                                          \
-    X(dockerfile) X(files) X(licenses) X(malware) X(metadata) X(npms) X(packages) X(passwd_file) X(retrieved_files)    \
-        X(ruby_gems) X(secret_scans) X(vulnerabilities) /* retired */                                                  \
+    X(dockerfile)                                                                                                      \
+    X(files) X(licenses) X(malware) X(metadata) X(npms) X(packages) X(passwd_file) X(retrieved_files) X(ruby_gems)     \
+        X(secret_scans) X(vulnerabilities) /* retired */                                                               \
         X(anchoresec) X(dockerfilecheck) X(filecheck) X(fileparse_passwd) X(gemcheck) X(imagecheck) X(licblacklist)    \
             X(metadatacheck) X(npmcheck) X(pkgblacklist) X(pkgcheck) X(pkgdiff) X(secretcheck)                         \
                 X(suiddiff) /* of another product */                                                                   \

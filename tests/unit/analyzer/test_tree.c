@@ -10,7 +10,6 @@
 #include "image/analyzer/layer.h"
 #include "layout_writer.h"
 
-
 static const struct bw_collector *const no_collectors[] = {NULL};
 static size_t n_warnings;
 

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,6 +46,20 @@ static const char *system_bundle_path(void)
     return curl_version_info(CURLVERSION_NOW)->cainfo;
 }
 
+/* "4042bcee.0": the first name that c_rehash made. */
+static bool is_hashed_folder(const char *path)
+{
+    DIR *folder = path == NULL ? NULL : opendir(path);
+    bool hashed = false;
+    for (const struct dirent *entry; folder != NULL && !hashed && (entry = readdir(folder)) != NULL;) {
+        hashed = strspn(entry->d_name, "0123456789abcdef") == 8 && strcmp(entry->d_name + 8, ".0") == 0;
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+    return hashed;
+}
+
 static long or_default(int value, long otherwise)
 {
     return value == 0 ? otherwise : value;
@@ -76,6 +91,7 @@ int bw_http_client_create(struct bw_http_client **out, const struct bw_http_clie
         client->low_speed_bytes_per_s = 0;
     }
     bw_http_proxies_read(&client->proxies);
+    client->system_folder = is_hashed_folder(curl_version_info(CURLVERSION_NOW)->capath);
     client->system_bundle = system_bundle_path() != NULL && access(system_bundle_path(), R_OK) == 0;
     (void)pthread_mutex_init(&client->lock, NULL);
     for (size_t i = 0; i < BW_LENGTH(client->share_locks); i++) {
@@ -209,7 +225,7 @@ static int append_file(struct bw_buf *text, const char *path, struct timespec *m
 }
 
 /* Under the lock. */
-static int load_trust(struct bw_http_trust *trust, struct bw_error *err)
+static int load_trust(struct bw_http_trust *trust, bool with_bundle, struct bw_error *err)
 {
     BW_BUF_SCOPE text;
     struct timespec ignored;
@@ -221,7 +237,7 @@ static int load_trust(struct bw_http_trust *trust, struct bw_error *err)
         return bw_error_set(err, BW_EINPUT, "CA file %s holds no PEM certificate", trust->path);
     }
     bw_buf_puts(&text, "\n");
-    if (system_bundle_path() != NULL) {
+    if (with_bundle) {
         /* an image without the system's CAs trusts the file alone */
         (void)append_file(&text, system_bundle_path(), &ignored);
     }
@@ -253,7 +269,7 @@ static struct bw_http_trust *find_trust(struct bw_http_client *client, const cha
     }
     bool fresh = trust->text != NULL && st.st_mtim.tv_sec == trust->modified.tv_sec &&
                  st.st_mtim.tv_nsec == trust->modified.tv_nsec;
-    return fresh || load_trust(trust, err) == 0 ? trust : NULL;
+    return fresh || load_trust(trust, !client->system_folder && client->system_bundle, err) == 0 ? trust : NULL;
 }
 
 int bw_http_trust_apply(struct bw_http_client *client, CURL *easy, const struct bw_http_request *request,
@@ -265,8 +281,10 @@ int bw_http_trust_apply(struct bw_http_client *client, CURL *easy, const struct 
         (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
         return 0;
     }
-    if (client->system_bundle || request->ca_file != NULL) {
-        /* a folder beside the bundle would make libcurl parse the bundle for each connection */
+    /* either of the two alone: with a folder set beside it, libcurl would parse the bundle for each connection */
+    if (client->system_folder) {
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    } else {
         (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
     if (request->ca_file == NULL) {

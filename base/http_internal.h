@@ -50,7 +50,7 @@ struct bw_http_pair {
     struct bw_http_pair *next;
 };
 
-/* The system's CAs and one file's in one text, as the file was when it was read. */
+/* One CA file's text as it was when it was read; the system's CAs behind it where they are no folder. */
 struct bw_http_trust {
     char *path;
     struct timespec modified;
@@ -65,8 +65,10 @@ struct bw_http_client {
     size_t n_allow;
     long connect_timeout_ms, low_speed_bytes_per_s, low_speed_s;
     struct bw_http_proxies proxies;
-    bool system_bundle; /* libcurl's own CA bundle is there */
-    CURLSH *share;      /* names and TLS sessions */
+    /* The system's CAs: a folder with hashed names, of which only what a connection needs is read; else one bundle,
+     * which takes 20 ms to parse. */
+    bool system_folder, system_bundle;
+    CURLSH *share; /* names and TLS sessions */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
     pthread_mutex_t lock; /* what follows */
     struct bw_http_pair *idle;

@@ -277,7 +277,7 @@ static int get_token(char **header_out, int64_t *life_s_out, long *status_out, s
 
 static int refused(const struct bw_token_scope *scope, const char *why, struct bw_error *err)
 {
-    return bw_error_detail(err, BW_EDENIED, "unauthorized", "%s: %s", scope->registry, why);
+    return bw_error_detail(err, BW_EDENIED, "unauthorized", "%s/%s: %s", scope->registry, scope->repository, why);
 }
 
 static int answer_bearer(char **header_out, struct bw_registry *registry, const struct bw_challenge *challenge,

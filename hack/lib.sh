@@ -14,6 +14,9 @@ BW_ON_EXIT=()
 BW_LOG=/dev/null
 BW_WHY= # why something cannot be had
 
+# Debian's own, which hack/packages installs, whatever else PATH may have first
+python3() { /usr/bin/python3 "$@"; }
+
 say() { printf '%s\n' "$*"; }
 
 # One clear line, and the end.

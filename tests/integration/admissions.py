@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Real AdmissionReviews, sent to a webhook as the API server sends them.
 
 The bodies are recordings of a Kubernetes 1.35 API server (tests/data/reviews) with other images put in.
@@ -9,7 +9,7 @@ admissions.py run   --kubectl FILE --registry HOST --access-log FILE        the 
 admissions.py yaml  --registry HOST CASE     the manifest that a developer would apply
 
 REVIEW is a file name of tests/data/reviews without .json. A CHANGE is image=REF (the first container), init=REF,
-volume=REF, ephemeral=REF, name=NAME, namespace=NAME, arch=ARCH, user=NAME, group=NAME,…, or a
+volume=REF, ephemeral=REF (where the recording has such), name=NAME, namespace=NAME, arch=ARCH, user=NAME, group=NAME,…, or a
 dotted path in the review=JSON.
 """
 import argparse, http.client, json, os, re, ssl, subprocess, sys, textwrap, time, urllib.parse, uuid
@@ -75,13 +75,13 @@ def build(recording, changes):
                 continue
             elif place == "image":
                 spec["containers"][0]["image"] = value
-            elif place == "init":
-                for container in spec.setdefault("initContainers", [{"name": "init"}]):
+            elif place in ("init", "ephemeral"):
+                for container in spec.get(place + "Containers", []):
                     container["image"] = value
-            elif place == "ephemeral" and thing is request["object"]:
-                spec["ephemeralContainers"][0]["image"] = value
             elif place == "volume":
-                next(volume for volume in spec["volumes"] if "image" in volume)["image"]["reference"] = value
+                for volume in spec.get("volumes", []):
+                    if "image" in volume:
+                        volume["image"]["reference"] = value
             elif place == "arch":
                 spec["nodeSelector"] = {"kubernetes.io/arch": value}
         if place == "user":

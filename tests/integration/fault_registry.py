@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A registry that does what a good registry never does.
 
 fault_registry.py --layout OCIDIR --state DIR [--port N]

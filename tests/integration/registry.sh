@@ -90,7 +90,7 @@ J
     fi
     [ -s "$dir/token/signer.crt" ] || openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=token-signer \
         -keyout "$dir/token/signer.key" -out "$dir/token/signer.crt" 2>/dev/null
-    setsid python3 "$BW_ROOT/tests/integration/token_server.py" --state "$dir/token" --cert "$dir/server.crt" \
+    setsid /usr/bin/python3 "$BW_ROOT/tests/integration/token_server.py" --state "$dir/token" --cert "$dir/server.crt" \
         --key "$dir/server.key" --signer-cert "$dir/token/signer.crt" --signer-key "$dir/token/signer.key" \
         --accounts "$dir/token/accounts.json" "$@" >"$dir/token/log" 2>&1 </dev/null &
     echo $! >"$dir/token/pid"
@@ -130,7 +130,7 @@ registry_requests() {
 fault_start() {
     mkdir -p "$1"
     rm -f "$1/port"
-    setsid python3 "$BW_ROOT/tests/integration/fault_registry.py" --layout "$2" --state "$1" >"$1/log" 2>&1 </dev/null &
+    setsid /usr/bin/python3 "$BW_ROOT/tests/integration/fault_registry.py" --layout "$2" --state "$1" >"$1/log" 2>&1 </dev/null &
     echo $! >"$1/pid"
     on_exit stop_pid_file "$1/pid"
     wait_for 10 test -s "$1/port" || die "the scripted registry did not start: $(tail -n 1 "$1/log")"

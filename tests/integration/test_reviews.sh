@@ -72,7 +72,7 @@ check "admission v1beta1 is answered in v1beta1" bash -c \
 every_recording() { # a verdict, never an HTTP error
     local file
     for file in tests/data/reviews/*.json; do
-        review serve "$(basename "$file" .json)" image="$good" >/dev/null || { echo "$file" && return 1; }
+        review serve "$(basename "$file" .json)" image="$good" init="$good" ephemeral="$good" volume="$good" >/dev/null || { echo "$file" && return 1; }
     done
 }
 check "every recording has an answer" every_recording

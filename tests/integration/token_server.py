@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A registry's token server (the distribution project's token authentication), for tests.
 
 token_server.py --state DIR --cert FILE --key FILE --signer-cert FILE --signer-key FILE --accounts FILE [options]

@@ -64,6 +64,7 @@ static void a_leaf_verifies_under_its_ca_alone(void **state)
     assert_int_equal(X509_check_ip_asc(certificate, "::1", 0), 1);
     assert_int_equal(X509_check_ca(certificate), 0);
     assert_true(X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE);
+    assert_false(X509_get_extension_flags(certificate) & EXFLAG_CA);
     assert_int_equal(X509_get_extended_key_usage(certificate), XKU_SSL_SERVER);
     assert_in_range(ASN1_STRING_length(X509_get0_serialNumber(certificate)), 15, 16);
     X509_free(certificate);

@@ -2,6 +2,7 @@
 #include "image/analyzer/layer.h"
 
 #include "base/limits.h"
+#include "base/sha256_stream.h"
 #include "base/str.h"
 #include "image/analyzer/tar.h"
 
@@ -18,7 +19,10 @@ struct bw_layer_walk {
     const struct bw_collect_options *options;
     struct bw_layer_bounds *bounds;
     struct bw_tar *tar;
-    struct bw_hash *sha256, *sha1, *md5;
+    struct bw_sha256 stream; /* of the archive, up to `hashed` */
+    const char *hashed, *fed_end;
+    struct bw_sha256 sha256; /* of the file that streams by */
+    struct bw_hash *sha1, *md5;
     struct bw_file file; /* the regular file that streams by */
     uint64_t keep;       /* bytes up to which it is kept */
     uint64_t inspect;    /* the largest size that an inspect() wants */
@@ -190,7 +194,7 @@ static int begin_file(struct bw_layer_walk *walk, struct bw_error *err)
     walk->gather = walk->gather && size > 0;
     walk->whole = NULL;
     walk->have = 0;
-    bw_hash_begin(walk->sha256);
+    bw_sha256_begin(&walk->sha256);
     if (walk->sha1 != NULL) {
         bw_hash_begin(walk->sha1);
         bw_hash_begin(walk->md5);
@@ -235,6 +239,18 @@ static int on_entry(void *self, const struct bw_tar_entry *entry, struct bw_erro
     return begin_file(walk, err);
 }
 
+/* Content that lies in the piece of the archive is hashed for both at once; holes of sparse files do not. */
+static void hash_content(struct bw_layer_walk *walk, const char *bytes, size_t len)
+{
+    if (bytes < walk->hashed || bytes >= walk->fed_end) {
+        bw_sha256_update(&walk->sha256, bytes, len);
+        return;
+    }
+    bw_sha256_update(&walk->stream, walk->hashed, (size_t)(bytes - walk->hashed));
+    bw_sha256_update_both(&walk->stream, &walk->sha256, bytes, len);
+    walk->hashed = bytes + len;
+}
+
 static int on_data(void *self, const char *bytes, size_t len, struct bw_error *err)
 {
     struct bw_layer_walk *walk = self;
@@ -242,7 +258,7 @@ static int on_data(void *self, const char *bytes, size_t len, struct bw_error *e
     if (walk->masked) {
         return 0;
     }
-    bw_hash_update(walk->sha256, bytes, len);
+    hash_content(walk, bytes, len);
     if (walk->sha1 != NULL) {
         bw_hash_update(walk->sha1, bytes, len);
         bw_hash_update(walk->md5, bytes, len);
@@ -322,7 +338,9 @@ static int on_end(void *self, struct bw_error *err)
         return 0;
     }
     if (file->content_missing == NULL || walk->keep > 0) {
-        file->sha256 = digest_of(walk, walk->sha256);
+        uint8_t raw[BW_SHA256_BYTES];
+        bw_sha256_finish(&walk->sha256, raw);
+        file->sha256 = (const uint8_t *)bw_arena_strndup(&walk->layer->arena, (const char *)raw, sizeof(raw));
         file->sha1 = walk->sha1 == NULL ? NULL : digest_of(walk, walk->sha1);
         file->md5 = walk->md5 == NULL ? NULL : digest_of(walk, walk->md5);
         if (file->sha256 == NULL) {
@@ -358,7 +376,8 @@ struct bw_layer_walk *bw_layer_walk_create(struct bw_layer *into, int32_t number
     walk->options = options;
     walk->bounds = bounds;
     walk->tar = bw_tar_create(&sink, walk);
-    walk->sha256 = bw_hash_create(BW_SHA256);
+    bw_sha256_init(&walk->stream);
+    bw_sha256_init(&walk->sha256);
     if (options->needs.file_digests) {
         walk->sha1 = bw_hash_create(BW_SHA1);
         walk->md5 = bw_hash_create(BW_MD5);
@@ -372,7 +391,8 @@ void bw_layer_walk_destroy(struct bw_layer_walk *walk)
         return;
     }
     bw_tar_destroy(walk->tar);
-    bw_hash_destroy(walk->sha256);
+    bw_sha256_clear(&walk->stream);
+    bw_sha256_clear(&walk->sha256);
     bw_hash_destroy(walk->sha1);
     bw_hash_destroy(walk->md5);
     free(walk->gathered);
@@ -385,7 +405,18 @@ int bw_layer_walk_feed(struct bw_layer_walk *walk, const char *bytes, size_t len
         return bw_error_detail(err, BW_ELIMIT, "image_too_large", "the image unpacks to more than %llu GiB",
                                (unsigned long long)(BW_MAX_IMAGE_UNPACKED / BW_GIB));
     }
-    return bw_tar_feed(walk->tar, bytes, len, err);
+    walk->hashed = bytes;
+    walk->fed_end = bytes + len;
+    if (bw_tar_feed(walk->tar, bytes, len, err) != 0) {
+        return -1;
+    }
+    bw_sha256_update(&walk->stream, walk->hashed, (size_t)(walk->fed_end - walk->hashed));
+    return 0;
+}
+
+void bw_layer_walk_digest(struct bw_layer_walk *walk, uint8_t out[BW_SHA256_BYTES])
+{
+    bw_sha256_finish(&walk->stream, out);
 }
 
 int bw_layer_walk_finish(struct bw_layer_walk *walk, struct bw_error *err)

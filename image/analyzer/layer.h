@@ -43,6 +43,8 @@ struct bw_layer_walk *bw_layer_walk_create(struct bw_layer *into, int32_t number
 void bw_layer_walk_destroy(struct bw_layer_walk *walk); /* NULL is fine */
 int bw_layer_walk_feed(struct bw_layer_walk *walk, const char *bytes, size_t len, struct bw_error *err) BW_MUST_CHECK;
 int bw_layer_walk_finish(struct bw_layer_walk *walk, struct bw_error *err) BW_MUST_CHECK;
+/* The digest of all that was fed: the diffID. */
+void bw_layer_walk_digest(struct bw_layer_walk *walk, uint8_t out[BW_SHA256_BYTES]);
 bool bw_layer_walk_is_tar(const struct bw_layer_walk *walk); /* whether its first block was one of a tar */
 
 /* ---- the squashed tree ---- */

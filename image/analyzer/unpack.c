@@ -1,4 +1,4 @@
-/* Inflate, diffID and walk of one layer; a ring of pieces with two readers when they run on threads of their own. */
+/* Inflate and walk of one layer; a ring of pieces between them when they run on threads of their own. */
 #include "image/analyzer/unpack.h"
 
 #include "base/decompress.h"
@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 256 * 1024, PIECES = 12, READERS = 2 };
+enum { PIECE = 256 * 1024, PIECES = 12 };
 
 struct ring {
     pthread_mutex_t lock;
     pthread_cond_t filled, freed;
-    size_t head;          /* pieces filled since the beginning */
-    size_t tail[READERS]; /* pieces each reader is done with */
+    size_t head; /* pieces filled since the beginning */
+    size_t tail; /* pieces that are done with */
     size_t len[PIECES];
     bool over; /* nothing more comes */
     char *bytes;
@@ -26,11 +26,10 @@ struct bw_unpack {
     uint8_t magic[4];
     size_t n_magic;
     struct bw_decompress *stream;
-    struct bw_hash *diff_id;
     char *piece; /* the one being filled */
     size_t have;
     struct ring ring;
-    pthread_t readers[READERS];
+    pthread_t walker;
     bool started;
     bool plain;
     struct bw_error walk_error; /* of the walking thread */
@@ -45,18 +44,18 @@ static int walk_fault(const struct bw_unpack *unpack, struct bw_error *err)
                : -1;
 }
 
-/* ---- readers ---- */
+/* ---- the walking thread ---- */
 
-/* The next piece for a reader, or NULL at the end. */
-static const char *next_piece(struct ring *ring, size_t reader, size_t *len)
+/* The next piece, or NULL at the end. */
+static const char *next_piece(struct ring *ring, size_t *len)
 {
     pthread_mutex_lock(&ring->lock);
-    while (ring->tail[reader] == ring->head && !ring->over) {
+    while (ring->tail == ring->head && !ring->over) {
         pthread_cond_wait(&ring->filled, &ring->lock);
     }
     const char *piece = NULL;
-    if (ring->tail[reader] != ring->head) {
-        size_t slot = ring->tail[reader] % PIECES;
+    if (ring->tail != ring->head) {
+        size_t slot = ring->tail % PIECES;
         piece = ring->bytes + slot * PIECE;
         *len = ring->len[slot];
     }
@@ -64,23 +63,12 @@ static const char *next_piece(struct ring *ring, size_t reader, size_t *len)
     return piece;
 }
 
-static void done_with_piece(struct ring *ring, size_t reader)
+static void done_with_piece(struct ring *ring)
 {
     pthread_mutex_lock(&ring->lock);
-    ring->tail[reader]++;
+    ring->tail++;
     pthread_cond_signal(&ring->freed);
     pthread_mutex_unlock(&ring->lock);
-}
-
-static void *run_digest(void *payload)
-{
-    struct bw_unpack *unpack = payload;
-    size_t len = 0;
-    for (const char *piece = NULL; (piece = next_piece(&unpack->ring, 0, &len)) != NULL;) {
-        bw_hash_update(unpack->diff_id, piece, len);
-        done_with_piece(&unpack->ring, 0);
-    }
-    return NULL;
 }
 
 static void *run_walk(void *payload)
@@ -88,27 +76,22 @@ static void *run_walk(void *payload)
     struct bw_unpack *unpack = payload;
     size_t len = 0;
     bool failed = false;
-    for (const char *piece = NULL; (piece = next_piece(&unpack->ring, 1, &len)) != NULL;) {
+    for (const char *piece = NULL; (piece = next_piece(&unpack->ring, &len)) != NULL;) {
         if (!failed && bw_layer_walk_feed(unpack->walk, piece, len, &unpack->walk_error) != 0) {
             failed = true;
             __atomic_store_n(&unpack->walk_failed, true, __ATOMIC_RELEASE);
         }
-        done_with_piece(&unpack->ring, 1);
+        done_with_piece(&unpack->ring);
     }
     return NULL;
 }
 
 /* ---- the writer ---- */
 
-static size_t slowest(const struct ring *ring)
-{
-    return ring->tail[0] < ring->tail[1] ? ring->tail[0] : ring->tail[1];
-}
-
 static char *free_piece(struct ring *ring)
 {
     pthread_mutex_lock(&ring->lock);
-    while (ring->head - slowest(ring) == PIECES) {
+    while (ring->head - ring->tail == PIECES) {
         pthread_cond_wait(&ring->freed, &ring->lock);
     }
     char *piece = ring->bytes + ring->head % PIECES * PIECE;
@@ -121,22 +104,20 @@ static void publish_piece(struct ring *ring, size_t len)
     pthread_mutex_lock(&ring->lock);
     ring->len[ring->head % PIECES] = len;
     ring->head++;
-    pthread_cond_broadcast(&ring->filled);
+    pthread_cond_signal(&ring->filled);
     pthread_mutex_unlock(&ring->lock);
 }
 
-static void end_readers(struct bw_unpack *unpack)
+static void end_walker(struct bw_unpack *unpack)
 {
     if (!unpack->started) {
         return;
     }
     pthread_mutex_lock(&unpack->ring.lock);
     unpack->ring.over = true;
-    pthread_cond_broadcast(&unpack->ring.filled);
+    pthread_cond_signal(&unpack->ring.filled);
     pthread_mutex_unlock(&unpack->ring.lock);
-    for (size_t i = 0; i < READERS; i++) {
-        (void)pthread_join(unpack->readers[i], NULL);
-    }
+    (void)pthread_join(unpack->walker, NULL);
     unpack->started = false;
 }
 
@@ -150,17 +131,10 @@ struct bw_unpack *bw_unpack_create(struct bw_layer_walk *walk, bool split)
     unpack->walk = walk;
     unpack->ring.bytes = bytes;
     unpack->piece = bytes;
-    unpack->diff_id = bw_hash_create(BW_SHA256);
-    bw_hash_begin(unpack->diff_id);
     (void)pthread_mutex_init(&unpack->ring.lock, NULL);
     (void)pthread_cond_init(&unpack->ring.filled, NULL);
     (void)pthread_cond_init(&unpack->ring.freed, NULL);
-    if (split && pthread_create(&unpack->readers[0], NULL, run_digest, unpack) == 0) {
-        if (pthread_create(&unpack->readers[1], NULL, run_walk, unpack) != 0) {
-            abort();
-        }
-        unpack->split = unpack->started = true;
-    }
+    unpack->split = unpack->started = split && pthread_create(&unpack->walker, NULL, run_walk, unpack) == 0;
     return unpack;
 }
 
@@ -169,9 +143,8 @@ void bw_unpack_destroy(struct bw_unpack *unpack)
     if (unpack == NULL) {
         return;
     }
-    end_readers(unpack);
+    end_walker(unpack);
     bw_decompress_destroy(unpack->stream);
-    bw_hash_destroy(unpack->diff_id);
     (void)pthread_mutex_destroy(&unpack->ring.lock);
     (void)pthread_cond_destroy(&unpack->ring.filled);
     (void)pthread_cond_destroy(&unpack->ring.freed);
@@ -188,7 +161,6 @@ static int flush(struct bw_unpack *unpack, struct bw_error *err)
     size_t len = unpack->have;
     unpack->have = 0;
     if (!unpack->split) {
-        bw_hash_update(unpack->diff_id, unpack->piece, len);
         return bw_layer_walk_feed(unpack->walk, unpack->piece, len, err) == 0 ? 0 : walk_fault(unpack, err);
     }
     publish_piece(&unpack->ring, len);
@@ -261,8 +233,8 @@ int bw_unpack_feed(struct bw_unpack *unpack, const void *bytes, size_t len, stru
 int bw_unpack_finish(struct bw_unpack *unpack, const struct bw_digest *diff_id, const char **warning_out,
                      struct bw_error *err)
 {
-    uint8_t raw[BW_HASH_MAX];
-    char hex[2 * BW_HASH_MAX + 1];
+    uint8_t raw[BW_SHA256_BYTES];
+    char hex[2 * BW_SHA256_BYTES + 1];
     if (unpack->stream == NULL) {
         return bw_error_detail(err, BW_EINPUT, "layer_format", "it is no gzip, zstd or tar stream: %zu bytes",
                                unpack->n_magic);
@@ -270,7 +242,7 @@ int bw_unpack_finish(struct bw_unpack *unpack, const struct bw_digest *diff_id, 
     if (bw_decompress_finish(unpack->stream, err) != 0 || flush(unpack, err) != 0) {
         return -1;
     }
-    end_readers(unpack);
+    end_walker(unpack);
     if (unpack->walk_failed) {
         if (err != NULL) {
             *err = unpack->walk_error;
@@ -280,7 +252,8 @@ int bw_unpack_finish(struct bw_unpack *unpack, const struct bw_digest *diff_id, 
     if (bw_layer_walk_finish(unpack->walk, err) != 0) {
         return walk_fault(unpack, err);
     }
-    bw_hex_encode(hex, raw, bw_hash_finish(unpack->diff_id, raw));
+    bw_layer_walk_digest(unpack->walk, raw);
+    bw_hex_encode(hex, raw, sizeof(raw));
     if (bw_digest_kind(diff_id) != BW_SHA256 || strcmp(hex, bw_digest_hex(diff_id)) != 0) {
         return bw_error_detail(err, BW_EINPUT, "diff_id_mismatch",
                                "its content is sha256:%.12s..., the image configuration says diffID %.19s...", hex,

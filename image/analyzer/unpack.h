@@ -4,8 +4,8 @@
 #include "image/analyzer/layer.h"
 
 /*
- * From the compressed bytes of one layer to its record: inflate, diffID, tar walk. Fused on one thread, which costs
- * least CPU; or split over three (inflate | diffID | walk), which is quicker while cores are free.
+ * From the compressed bytes of one layer to its record: inflate, tar walk, diffID. On one thread, which costs
+ * least CPU; or on two (inflate | walk with both digests), which is quicker while cores are free.
  */
 struct bw_unpack;
 

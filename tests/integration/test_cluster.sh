@@ -47,7 +47,7 @@ check "an init container" says 1 'initContainers' apply migrate
 check "an image volume" says 0 'pod/settings created' apply settings
 check "kubectl debug with a bad image" says 1 'ephemeralContainers' k debug shop-new --image="$host/shop/web:1.4" -c bad
 check "kubectl debug with a good one" says 0 '' k debug shop-new --image="$host/shop/hello:1.0" -c good
-check "no such image" says 1 'not found' apply typo
+check "no such image" says 1 'does not exist' apply typo
 check "server-side dry run has the true verdict" says 1 'effective_user' k run dry --image="$host/shop/web:1.4" --dry-run=server
 check "an image is changed: refused" says 1 'effective_user' k set image pod/shop-new main="$host/shop/web:1.4"
 check "a label is changed: admitted" says 0 'labeled' k label pod shop-new a=b
@@ -60,12 +60,13 @@ sed '/"id": "setuid"/,/}/s/"WARN"/"STOP"/' docs/examples/demo-bundle.json >"$BW_
 mv "$BW_TMP/serve/bundles/.new" "$BW_TMP/serve/bundles/demo.json"
 check "a bundle is edited: the next pod is refused" wait_for 10 bash -c \
     "'$kubectl' run later --dry-run=server --image='$host/shop/report:2.0' 2>&1 | grep suid_or_guid_set"
+k delete pods -l app=report --now >/dev/null
 check "controllers are refused as well, and say why in an event" wait_for 20 bash -c \
-    "'$kubectl' delete pods -l app=report --now >/dev/null 2>&1; '$kubectl' get events 2>&1 | grep -E 'FailedCreate.*suid_or_guid_set'"
+    "'$kubectl' get events --field-selector reason=FailedCreate -o jsonpath='{.items[*].message}' | grep suid_or_guid_set"
 
 # a registry that hangs, and a deadline of 3 s: answered by us, before the API server gives up
-token=$(sed -n 's/.*token: \([0-9a-f]*\).*/\1/p' "$KUBECONFIG")
-server=$(sed -n 's/.*server: "\([^"]*\)".*/\1/p' "$KUBECONFIG")
+token=$(k config view --raw -o jsonpath='{.users[0].user.token}')
+server=$(k config view -o jsonpath='{.clusters[0].cluster.server}')
 create() { # IMAGE: as a client that does not repeat; status, Retry-After, seconds and body
     curl -s --cacert "$BW_TMP/cluster/ca.crt" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
         -w '\nstatus %{http_code} retry-after %header{retry-after} seconds %{time_total}\n' "$server/api/v1/namespaces/shop/pods" \

@@ -27,7 +27,8 @@ T
 check "an image seen before costs no request" grep -E '^shop-again +.* 0$' "$BW_TMP/demo.log"
 check "a bundle that is edited costs no request" grep -E 'until shop/report:2.0 is refused .* 0 registry requests' "$BW_TMP/demo.log"
 check "its folder is gone" test -z "$(ls -A "$BW_TMP/tmp")"
-check "its processes are gone" bash -c "! grep -lsa '$BW_TMP/tmp' /proc/[0-9]*/cmdline | grep -v /proc/$$/"
+no_process() { ! grep -lsaFf <(printf '%s' "$BW_TMP/tmp") /proc/[0-9]*/cmdline; }
+check "its processes are gone" no_process
 check "its mounts are gone" bash -c "! grep '$BW_TMP/tmp' /proc/mounts"
 
 interrupted() { # as Ctrl-C in the middle of --keep

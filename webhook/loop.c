@@ -16,6 +16,21 @@ enum { ACCEPT_BATCH = 16, SLOW_S = 10, HANDSHAKE_MS = 5000, LEAVE_MS = 1000, MAX
 
 /* ---- messages ---- */
 
+static void on_close(void *data)
+{
+    (void)__atomic_sub_fetch((unsigned *)data, 1, __ATOMIC_RELAXED);
+}
+
+static void drop_message(struct bw_loop *loop, struct bw_loop_message *message)
+{
+    if (message->kind == BW_LOOP_CONNECTION) {
+        (void)close(message->fd);
+        on_close(&loop->connections);
+    }
+    SSL_CTX_free(message->tls);
+    free(message);
+}
+
 void bw_loop_send(struct bw_loop *loop, struct bw_loop_message message)
 {
     struct bw_loop_message *copy = malloc(sizeof(*copy));
@@ -24,7 +39,15 @@ void bw_loop_send(struct bw_loop *loop, struct bw_loop_message message)
     }
     *copy = message;
     copy->super = (h2o_multithread_message_t){{NULL, NULL}};
-    h2o_multithread_send_message(&loop->receiver, &copy->super);
+    pthread_mutex_lock(&loop->server->lock);
+    bool sent = loop->receiving;
+    if (sent) {
+        h2o_multithread_send_message(&loop->receiver, &copy->super);
+    }
+    pthread_mutex_unlock(&loop->server->lock);
+    if (!sent) {
+        drop_message(loop, copy);
+    }
 }
 
 static void on_job(struct bw_loop *loop, uint64_t job)
@@ -39,11 +62,6 @@ static void on_job(struct bw_loop *loop, uint64_t job)
             }
         }
     }
-}
-
-static void on_close(void *data)
-{
-    (void)__atomic_sub_fetch((unsigned *)data, 1, __ATOMIC_RELAXED);
 }
 
 static void adopt(struct bw_loop *loop, int fd)
@@ -94,6 +112,10 @@ static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *me
     while (!h2o_linklist_is_empty(messages)) {
         struct bw_loop_message *message = H2O_STRUCT_FROM_MEMBER(struct bw_loop_message, super.link, messages->next);
         h2o_linklist_unlink(&message->super.link);
+        if (loop->quit) {
+            drop_message(loop, message);
+            continue;
+        }
         switch (message->kind) {
         case BW_LOOP_JOB:
             on_job(loop, message->job);
@@ -315,16 +337,37 @@ static void on_second(h2o_timeout_entry_t *entry)
 
 /* ---- life ---- */
 
-void bw_loop_init(struct bw_loop *loop, struct bw_server *server, unsigned number)
+static void set_receiving(struct bw_loop *loop, bool receiving)
 {
-    loop->server = server;
-    loop->number = number;
+    pthread_mutex_lock(&loop->server->lock);
+    if (receiving) {
+        loop->webhook.ssl_ctx = loop->server->tls;
+        (void)SSL_CTX_up_ref(loop->server->tls);
+    }
+    loop->receiving = receiving;
+    pthread_cond_broadcast(&loop->server->wake);
+    pthread_mutex_unlock(&loop->server->lock);
+}
+
+static void begin(struct bw_loop *loop)
+{
+    struct bw_server *server = loop->server;
+    h2o_socket_buffer_prototype._initial_buf.capacity = 64 * 1024; /* reviews of 40 KiB arrive without copies */
     h2o_context_init(&loop->context, h2o_evloop_create(), &server->conf);
     h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, on_messages);
     h2o_linklist_init_anchor(&loop->parked);
-    loop->webhook = (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = server->webhook.hosts, .ssl_ctx = server->tls};
-    (void)SSL_CTX_up_ref(server->tls);
-    loop->last_tick_ms = bw_monotonic_ms();
+    loop->webhook = (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = server->webhook.hosts};
+    loop->tick.cb = on_tick;
+    loop->second.cb = on_second;
+    h2o_timeout_link(loop->context.loop, &loop->context.hundred_ms_timeout, &loop->tick);
+    h2o_timeout_link(loop->context.loop, &loop->context.one_sec_timeout, &loop->second);
+    __atomic_store_n(&loop->last_tick_ms, bw_monotonic_ms(), __ATOMIC_RELAXED);
+    set_receiving(loop, true);
+    if (loop->number == 0) {
+        bw_listener_start(&server->webhook, loop);
+        bw_listener_start(&server->health, loop);
+        bw_listener_start(&server->metrics, loop);
+    }
 }
 
 static unsigned open_connections(const struct bw_loop *loop)
@@ -347,50 +390,44 @@ static void leave(struct bw_loop *loop)
     }
 }
 
-void *bw_loop_run(void *payload)
+static void dispose(struct bw_loop *loop)
 {
-    struct bw_loop *loop = payload;
-    h2o_socket_buffer_prototype._initial_buf.capacity = 64 * 1024; /* reviews of 40 KiB arrive without copies */
-    loop->tick.cb = on_tick;
-    loop->second.cb = on_second;
-    h2o_timeout_link(loop->context.loop, &loop->context.hundred_ms_timeout, &loop->tick);
-    h2o_timeout_link(loop->context.loop, &loop->context.one_sec_timeout, &loop->second);
-    if (loop->number == 0) {
-        bw_listener_start(&loop->server->webhook, loop);
-        bw_listener_start(&loop->server->health, loop);
-        bw_listener_start(&loop->server->metrics, loop);
-    }
-    while (!loop->quit) {
-        (void)h2o_evloop_run(loop->context.loop, INT32_MAX);
-    }
-    leave(loop);
     if (loop->number == 0) {
         close_listener(&loop->server->webhook);
         close_listener(&loop->server->health);
         close_listener(&loop->server->metrics);
     }
-    (void)h2o_evloop_run(loop->context.loop, 0); /* closed sockets are freed here */
-    h2o_timeout_unlink(&loop->tick);
-    h2o_timeout_unlink(&loop->second);
-    if (h2o_timeout_is_linked(&loop->context.http2._graceful_shutdown_timeout)) {
-        h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
-    }
-    return NULL;
-}
-
-bool bw_loop_dispose(struct bw_loop *loop)
-{
+    set_receiving(loop, false);
+    (void)h2o_evloop_run(loop->context.loop, 0); /* messages sent until now; closed sockets are freed here */
     for (size_t i = 0; i < BW_RETIRED; i++) {
         SSL_CTX_free(loop->retired[i].tls);
     }
     SSL_CTX_free(loop->webhook.ssl_ctx);
     if (open_connections(loop) != 0) {
-        return false; /* connections that outlived the drain; the process is about to end */
+        pthread_mutex_lock(&loop->server->lock);
+        loop->server->held = true;
+        pthread_mutex_unlock(&loop->server->lock);
+        return;
     }
-    (void)h2o_evloop_run(loop->context.loop, 0); /* messages sent after the end */
+    h2o_timeout_unlink(&loop->tick);
+    h2o_timeout_unlink(&loop->second);
+    if (h2o_timeout_is_linked(&loop->context.http2._graceful_shutdown_timeout)) {
+        h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
+    }
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->receiver);
     h2o_evloop_t *evloop = loop->context.loop;
     h2o_context_dispose(&loop->context);
     h2o_evloop_destroy(evloop);
-    return true;
+}
+
+void *bw_loop_run(void *payload)
+{
+    struct bw_loop *loop = payload;
+    begin(loop);
+    while (!loop->quit) {
+        (void)h2o_evloop_run(loop->context.loop, INT32_MAX);
+    }
+    leave(loop);
+    dispose(loop);
+    return NULL;
 }

@@ -40,6 +40,7 @@ struct bw_loop {
     unsigned connections; /* atomic: read by the accepting loop */
     bool draining;        /* answers close their connection, idle connections are closed */
     bool quit;
+    bool receiving;       /* under the server's lock: messages reach it */
     int64_t last_tick_ms; /* atomic: liveness */
 };
 
@@ -71,9 +72,10 @@ struct bw_server {
     int64_t certificate_ends_s; /* atomic */
     unsigned in_flight;         /* atomic: admissions begun and not gone */
     bool draining;              /* atomic */
-    bool started;
-    pthread_mutex_t lock; /* of what follows */
+    bool registered;            /* conf is to be disposed of */
+    pthread_mutex_t lock;       /* of what follows, of tls, and of receiving in the loops */
     pthread_cond_t wake;
+    bool held; /* connections outlived the end: their loops, and what they refer to, stay as they are */
     bool stop, at_once;
     struct bw_check checks[BW_MAX_CHECKS];
     size_t n_checks;
@@ -91,11 +93,9 @@ struct bw_parked { /* in its request's pool: gone with it */
 };
 
 /* loop.c */
-void bw_loop_init(struct bw_loop *loop, struct bw_server *server, unsigned number);
-/* After its thread has ended, when no one can send any more. false: connections still hold it, so it stays as it is. */
-bool bw_loop_dispose(struct bw_loop *loop);
-void *bw_loop_run(void *loop);
-void bw_loop_send(struct bw_loop *loop, struct bw_loop_message message); /* any thread */
+void *bw_loop_run(void *loop); /* a thread's life: H2O's buffers belong to the thread that made them */
+/* Any thread, at any time; what comes before the loop begins or after it ended is dropped. */
+void bw_loop_send(struct bw_loop *loop, struct bw_loop_message message);
 void bw_listener_start(struct bw_listener *listener, struct bw_loop *loop);
 
 /* routes.c */

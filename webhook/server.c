@@ -124,6 +124,7 @@ static void configure(struct bw_server *server)
     server->conf.http1.upgrade_to_http2 = 0;
     server->conf.handshake_timeout = HANDSHAKE_MS;
     bw_routes_register(server);
+    server->registered = true;
 }
 
 int bw_server_create(struct bw_server **out, const struct bw_config *config, const struct bw_services *services,
@@ -159,9 +160,9 @@ int bw_server_create(struct bw_server **out, const struct bw_config *config, con
     warn_of_end(config->cert_file, server->certificate_ends_s);
     configure(server);
     for (unsigned i = 0; i < server->n_loops; i++) {
-        bw_loop_init(&server->loops[i], server, i);
+        server->loops[i].server = server;
+        server->loops[i].number = i;
     }
-    server->started = true;
     bw_server_set_ready(server, "certificate", true, NULL);
     *out = server;
     return 0;
@@ -172,10 +173,6 @@ void bw_server_destroy(struct bw_server *server)
     if (server == NULL) {
         return;
     }
-    bool held = false;
-    for (unsigned i = 0; server->started && i < server->n_loops; i++) {
-        held = !bw_loop_dispose(&server->loops[i]) || held;
-    }
     struct bw_listener *listeners[] = {&server->webhook, &server->health, &server->metrics};
     for (size_t i = 0; i < BW_LENGTH(listeners); i++) {
         if (listeners[i]->fd >= 0) {
@@ -183,10 +180,10 @@ void bw_server_destroy(struct bw_server *server)
         }
     }
     SSL_CTX_free(server->tls);
-    if (held) {
+    if (server->held) {
         return; /* connections that outlived the drain still refer to it; the process is about to end */
     }
-    if (server->started) {
+    if (server->registered) {
         h2o_config_dispose(&server->conf);
     }
     (void)pthread_mutex_destroy(&server->lock);
@@ -247,13 +244,34 @@ static void raise_file_limit(void)
     }
 }
 
+static void wait_until_receiving(struct bw_server *server, const struct bw_loop *loop)
+{
+    pthread_mutex_lock(&server->lock);
+    while (!loop->receiving) {
+        pthread_cond_wait(&server->wake, &server->lock);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void end_loops(struct bw_server *server, unsigned first)
+{
+    for (unsigned i = first; i < server->n_loops; i++) {
+        bw_loop_send(&server->loops[i], (struct bw_loop_message){.kind = BW_LOOP_QUIT});
+    }
+    for (unsigned i = first; i < server->n_loops; i++) {
+        (void)pthread_join(server->loops[i].thread, NULL);
+    }
+}
+
 int bw_server_run(struct bw_server *server, struct bw_error *err)
 {
     raise_file_limit();
-    for (unsigned i = 0; i < server->n_loops; i++) {
+    for (unsigned i = server->n_loops; i-- > 0;) { /* the one that accepts comes last */
         if (pthread_create(&server->loops[i].thread, NULL, bw_loop_run, &server->loops[i]) != 0) {
+            end_loops(server, i + 1);
             return bw_error_set(err, BW_EINTERNAL, "no thread could be started");
         }
+        wait_until_receiving(server, &server->loops[i]);
     }
     pthread_mutex_lock(&server->lock);
     while (!server->stop) {
@@ -268,10 +286,7 @@ int bw_server_run(struct bw_server *server, struct bw_error *err)
     while (open_connections(server) > 0 && !bw_deadline_passed(end) && !is_at_once(server)) {
         pause_for(server, 50);
     }
-    tell_all(server, BW_LOOP_QUIT);
-    for (unsigned i = 0; i < server->n_loops; i++) {
-        (void)pthread_join(server->loops[i].thread, NULL);
-    }
+    end_loops(server, 0);
     return 0;
 }
 
@@ -313,11 +328,15 @@ int bw_server_reload_certificate(struct bw_server *server, struct bw_error *err)
         bw_routes_count_reload_error();
         return -1;
     }
+    pthread_mutex_lock(&server->lock);
+    SSL_CTX *old = server->tls;
+    server->tls = tls;
+    pthread_mutex_unlock(&server->lock);
+    SSL_CTX_free(old); /* the loops hold it as long as they need it */
     for (unsigned i = 0; i < server->n_loops; i++) {
         (void)SSL_CTX_up_ref(tls);
         bw_loop_send(&server->loops[i], (struct bw_loop_message){.kind = BW_LOOP_CERTIFICATE, .tls = tls});
     }
-    SSL_CTX_free(tls);
     __atomic_store_n(&server->certificate_ends_s, ends_s, __ATOMIC_RELAXED);
     return 0;
 }

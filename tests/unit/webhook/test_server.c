@@ -22,6 +22,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The system's H2O is not instrumented: its reads through interceptors look like races between its own threads. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:libh2o-evloop.so\n";
+}
+
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {

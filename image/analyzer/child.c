@@ -334,7 +334,13 @@ static int make_report(struct child *child, struct bw_report **out, struct bw_er
         run_collectors(child, tree, err) != 0) {
         return -1;
     }
-    return bw_report_builder_finish(out, child->report, err);
+    bw_tree_destroy(tree); /* what is not needed any more makes room for the report's bytes */
+    for (size_t i = 0; i < child->manifest.n_layers; i++) {
+        bw_layer_clear(&child->layers[i]);
+    }
+    int status = bw_report_builder_finish(out, child->report, err);
+    bw_report_builder_destroy(child->report);
+    return status;
 }
 
 static int analyze(struct child *child, struct bw_error *err)

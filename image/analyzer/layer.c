@@ -2,6 +2,7 @@
 #include "image/analyzer/layer.h"
 
 #include "base/limits.h"
+#include "base/memory.h"
 #include "base/sha256_stream.h"
 #include "base/str.h"
 #include "image/analyzer/tar.h"
@@ -42,6 +43,8 @@ void bw_layer_init(struct bw_layer *layer)
 void bw_layer_clear(struct bw_layer *layer)
 {
     bw_arena_clear(&layer->arena);
+    free(layer->files);
+    memset(layer, 0, sizeof(*layer));
 }
 
 static int push_text(struct bw_layer *layer, const char ***list, size_t *n, size_t *capacity, const char *text,
@@ -161,9 +164,9 @@ static int push_file(struct bw_layer_walk *walk, const struct bw_file *file, str
     if (__atomic_add_fetch(&walk->bounds->entries, 1, __ATOMIC_RELAXED) > BW_MAX_ENTRIES) {
         return too_many(err);
     }
-    if (bw_arena_grow(&layer->arena, (void **)&layer->files, layer->n_files, &layer->capacity, sizeof(*file), err) !=
-        0) {
-        return -1;
+    if (layer->n_files == layer->capacity) { /* not in the arena, which would keep every smaller array too */
+        layer->capacity = layer->capacity == 0 ? 64 : layer->capacity + layer->capacity / 2;
+        layer->files = bw_memory_resize(layer->files, layer->capacity * sizeof(*file));
     }
     layer->files[layer->n_files++] = *file;
     return 0;

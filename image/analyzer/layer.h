@@ -20,7 +20,7 @@ struct bw_marker {    /* a whiteout, or an opaque directory */
 
 struct bw_layer {
     struct bw_arena arena;
-    struct bw_file *files; /* hard links: link is the target as written */
+    struct bw_file *files; /* malloc'ed; hard links: link is the target as written */
     size_t n_files, capacity;
     struct bw_marker *markers; /* in the order of the archive */
     size_t n_markers, marker_capacity;

@@ -2,6 +2,7 @@
  * the next layer. Whatever they say, the tree is sorted, names are unique, and what is below a name is below a
  * directory. */
 #include "base/limits.h"
+#include "base/memory.h"
 #include "base/str.h"
 #include "image/analyzer/layer.h"
 #include "image/analyzer/tar.h"
@@ -30,10 +31,7 @@ static void add(struct bw_layer *layer, char kind, const char *path, const char 
             (struct bw_marker){.path = path, .before = layer->n_files, .opaque = kind == 'o'};
         return;
     }
-    if (bw_arena_grow(&layer->arena, (void **)&layer->files, layer->n_files, &layer->capacity, sizeof(*layer->files),
-                      NULL) != 0) {
-        abort();
-    }
+    layer->files = bw_memory_resize(layer->files, (layer->n_files + 1) * sizeof(*layer->files));
     layer->files[layer->n_files++] = (struct bw_file){
         .path = path,
         .type = kind == 'd'   ? BW_FILE_DIRECTORY

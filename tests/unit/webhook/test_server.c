@@ -26,7 +26,7 @@
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-    return "called_from_lib:libh2o-evloop.so\n";
+    return "race:libh2o-evloop.so\n";
 }
 
 const char *__lsan_default_suppressions(void);

@@ -45,7 +45,7 @@ layers-short;2;layers|diff
 config-no-json;2;config|JSON
 config-of-other-types;2;config|string|expected
 foreign-layer;2;foreign
-unknown-layer-type;0;=> go
+unknown-layer-type;2;media type
 encrypted-layer;2;gzip|tar|format
 artifact;2;image|artifact|config
 index-in-circles;2;index|platform

@@ -131,6 +131,18 @@ const char *bw_scope_text(struct bw_scope *scope, struct bw_str text)
     return bw_arena_strndup(scope->arena, text.base, text.len);
 }
 
+const char *bw_scope_join(struct bw_scope *scope, const char *a, const char *b, const char *c)
+{
+    size_t lengths[] = {strlen(a), strlen(b), strlen(c)};
+    char *text = bw_arena_alloc(scope->arena, lengths[0] + lengths[1] + lengths[2] + 1);
+    if (text != NULL) {
+        memcpy(text, a, lengths[0]);
+        memcpy(text + lengths[0], b, lengths[1]);
+        memcpy(text + lengths[0] + lengths[1], c, lengths[2]);
+    }
+    return text;
+}
+
 const char *bw_scope_number(struct bw_scope *scope, int64_t number)
 {
     return bw_arena_printf(scope->arena, "%lld", (long long)number);

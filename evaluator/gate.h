@@ -79,6 +79,7 @@ void bw_scope_valid_until(struct bw_scope *scope, int64_t instant_s);
 const char *bw_scope_incomplete(const struct bw_scope *scope, const char *kind);
 /* Copies of borrowed text for messages. NULL when the arena is spent. */
 const char *bw_scope_text(struct bw_scope *scope, struct bw_str text) BW_MUST_CHECK;
+const char *bw_scope_join(struct bw_scope *scope, const char *a, const char *b, const char *c) BW_MUST_CHECK;
 const char *bw_scope_number(struct bw_scope *scope, int64_t number) BW_MUST_CHECK;
 /* -1 with the value's fault, if it has one. */
 int bw_value_check(const struct bw_value *value, struct bw_error *err) BW_MUST_CHECK;

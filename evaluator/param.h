@@ -45,6 +45,7 @@ struct bw_value {
         } list;
     } as;
     struct bw_regex *pattern; /* owned by the bundle */
+    struct bw_str literal;    /* what every match of it contains, where a trigger asked for that; else empty */
 };
 
 /* The text of one value, already of the right JSON type. -1: BW_EINPUT says what is expected. A regex is not compiled

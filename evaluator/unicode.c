@@ -12,6 +12,11 @@ static const uint32_t digit_runs[] = {
     0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e950, 0x1fbf0,
 };
 
+static bool is_ascii_blank(unsigned char c)
+{
+    return (c >= 0x9 && c <= 0xd) || (c >= 0x1c && c <= 0x20);
+}
+
 bool bw_unicode_is_blank(uint32_t character)
 {
     return (character >= 0x9 && character <= 0xd) || (character >= 0x1c && character <= 0x20) || character == 0x85 ||
@@ -56,12 +61,15 @@ uint32_t bw_unicode_next(struct bw_str text, size_t *len_out)
 /* How many bytes a blank at the end of text takes; 0 when it ends with something else. */
 static size_t blank_at_end(struct bw_str text)
 {
-    for (size_t len = 1; len <= 3 && len <= text.len; len++) {
+    if (text.len > 0 && (unsigned char)text.base[text.len - 1] < 0x80) {
+        return is_ascii_blank((unsigned char)text.base[text.len - 1]) ? 1 : 0;
+    }
+    for (size_t len = 2; len <= 3 && len <= text.len; len++) {
         size_t used = 0;
         struct bw_str tail = {text.base + text.len - len, len};
         uint32_t character = bw_unicode_next(tail, &used);
         if (used == len && bw_unicode_is_blank(character)) {
-            return (len == 1 && (character & 0x80U) != 0) ? 0 : len;
+            return len;
         }
     }
     return 0;
@@ -72,6 +80,10 @@ static size_t blank_at_start(struct bw_str text)
 {
     if (text.len == 0) {
         return 0;
+    }
+    unsigned char first = (unsigned char)text.base[0];
+    if (first < 0x80) {
+        return is_ascii_blank(first) ? 1 : 0;
     }
     size_t used = 0;
     uint32_t character = bw_unicode_next(text, &used);
@@ -98,9 +110,15 @@ bool bw_unicode_next_word(struct bw_str *out, struct bw_str *rest)
         rest->len -= len;
     }
     struct bw_str word = {rest->base, 0};
-    while (rest->len > 0 && blank_at_start(*rest) == 0) {
-        size_t used = 0;
-        (void)bw_unicode_next(*rest, &used);
+    while (rest->len > 0) {
+        unsigned char first = (unsigned char)rest->base[0];
+        size_t used = 1;
+        if (first < 0x80 ? is_ascii_blank(first) : blank_at_start(*rest) != 0) {
+            break;
+        }
+        if (first >= 0x80) {
+            (void)bw_unicode_next(*rest, &used);
+        }
         rest->base += used;
         rest->len -= used;
         word.len += used;

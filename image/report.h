@@ -35,7 +35,8 @@ struct bw_package {
 };
 
 struct bw_report_file {
-    const char *path;                /* absolute; files are sorted by path, bytewise, unique */
+    const char
+        *path; /* absolute; files are sorted by path, bytewise, unique; side by side in memory, each with its NUL */
     const char *link;                /* symlink: target as written */
     const char *sha256, *sha1, *md5; /* hex; NULL where not computed */
     enum bw_file_type type;

@@ -1,5 +1,6 @@
 /* Gate `files`: paths, modes and digests of everything in the image's file system, and what content search found. */
 #include "evaluator/gate.h"
+#include "evaluator/literal.h"
 
 #include <string.h>
 
@@ -41,13 +42,42 @@ static const struct bw_param name_params[] = {
 
 static int name_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
 {
-    return bw_loader_regex(loader, &values[NAME_REGEX], NAME_REGEX, err);
+    if (bw_loader_regex(loader, &values[NAME_REGEX], NAME_REGEX, err) != 0) {
+        return -1;
+    }
+    return bw_literal_of_regex(&values[NAME_REGEX].literal, values[NAME_REGEX].text, bw_loader_arena(loader), err);
+}
+
+/* The first file at or behind `from` whose path contains the literal; the paths of a report lie side by side. */
+static size_t next_with_literal(const struct bw_report *report, size_t from, struct bw_str literal)
+{
+    const struct bw_report_file *files = report->files;
+    const char *end = files[report->n_files - 1].path + strlen(files[report->n_files - 1].path);
+    const char *found = bw_literal_find(literal, files[from].path, (size_t)(end - files[from].path));
+    if (found == NULL) {
+        return report->n_files;
+    }
+    size_t high = report->n_files; /* the last file whose path begins at or before what was found */
+    while (high - from > 1) {
+        size_t middle = from + (high - from) / 2;
+        if (files[middle].path <= found) {
+            from = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return from;
 }
 
 static int name_match(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
 {
-    for (size_t i = 0; i < scope->report->n_files; i++) {
-        const char *path = scope->report->files[i].path;
+    const struct bw_report *report = scope->report;
+    struct bw_str literal = values[NAME_REGEX].literal;
+    for (size_t i = 0; i < report->n_files; i++) {
+        if (literal.len > 0 && (i = next_with_literal(report, i, literal)) == report->n_files) {
+            break;
+        }
+        const char *path = report->files[i].path;
         int matched = bw_regex_match(values[NAME_REGEX].pattern, path, strlen(path), err);
         if (matched < 0 || (matched == 1 && bw_fire(scope, BW_ID_FILES_NAME, "the image has {0}, which matches \"{1}\"",
                                                     err, path, values[NAME_REGEX].text) != 0)) {

@@ -323,7 +323,7 @@ static int fire(struct bw_scope *scope, const struct bw_vulnerability_match *mat
 {
     const char *part = package_part(scope, match);
     const char *fixes = join_fixes(scope, match);
-    const char *id = part == NULL ? NULL : bw_arena_printf(scope->arena, "%s+%s", match->id, part);
+    const char *id = part == NULL ? NULL : bw_scope_join(scope, match->id != NULL ? match->id : "None", "+", part);
     if (id == NULL || fixes == NULL) {
         return bw_arena_spent(err);
     }

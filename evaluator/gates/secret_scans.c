@@ -23,25 +23,46 @@ static const struct bw_param check_params[] = {
                     .doc = "Fire for each find, or once if there is none."},
 };
 
+/* The name of a pattern, its expression, or both. */
+static bool is_called(const char *pattern, const char *wanted)
+{
+    const char *equals = strchr(pattern, '=');
+    struct bw_str name = {pattern, equals == NULL ? 0 : (size_t)(equals - pattern)};
+    const char *regex = equals == NULL ? pattern : equals + 1;
+    return (equals != NULL && bw_str_is(name, wanted)) || strcmp(regex, wanted) == 0 || strcmp(pattern, wanted) == 0;
+}
+
+/* With the default patterns it is known which names there are. */
+static int check_name(struct bw_loader *loader, const char *name)
+{
+    for (size_t i = 0; bw_default_secret_patterns[i] != NULL; i++) {
+        if (is_called(bw_default_secret_patterns[i], name)) {
+            return 0;
+        }
+    }
+    return bw_loader_warn(loader, CONTENT_NAME, "never_matches", "no secret pattern is called \"%.80s\"", name);
+}
+
 static int checks_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
 {
+    if (values[CONTENT_NAME].present && values[CONTENT_NAME].text[0] != '\0' && bw_loader_default_patterns(loader)) {
+        (void)check_name(loader, values[CONTENT_NAME].text);
+    }
     bool has_pattern = values[FILENAME_REGEX].present && values[FILENAME_REGEX].text[0] != '\0';
     return has_pattern ? bw_loader_regex(loader, &values[FILENAME_REGEX], FILENAME_REGEX, err) : 0;
 }
 
-/* The exact name; the engine asks whether name or pattern occur in the parameter (row 22). */
+/* The exact name; the engine asks whether name or expression occur in the parameter (row 22). */
 static bool is_selected(struct bw_scope *scope, const struct bw_pattern_hit *hit, const char *wanted)
 {
     if (wanted[0] == '\0') {
         return true;
     }
     const char *equals = strchr(hit->pattern, '=');
-    struct bw_str name = {hit->pattern, equals == NULL ? 0 : (size_t)(equals - hit->pattern)};
-    const char *regex = equals == NULL ? hit->pattern : equals + 1;
-    bool exact =
-        (equals != NULL && bw_str_is(name, wanted)) || strcmp(regex, wanted) == 0 || strcmp(hit->pattern, wanted) == 0;
-    bool engine = strstr(wanted, regex) != NULL ||
-                  (equals != NULL && memmem(wanted, strlen(wanted), name.base, name.len) != NULL);
+    size_t name_len = equals == NULL ? 0 : (size_t)(equals - hit->pattern);
+    bool exact = is_called(hit->pattern, wanted);
+    bool engine = strstr(wanted, equals == NULL ? hit->pattern : equals + 1) != NULL ||
+                  (equals != NULL && memmem(wanted, strlen(wanted), hit->pattern, name_len) != NULL);
     if (exact != engine) {
         bw_rows_set(scope->deviations, BW_ROW_SECRET_NAME);
     }

@@ -22,12 +22,11 @@ int bw_vulnerabilities_get(const struct bw_vulnerabilities **out, struct bw_scop
     return bw_error_set(err, BW_EUNAVAILABLE, "there are no vulnerability data for this image");
 }
 
-bool bw_vulnerability_passed_over(struct bw_scope *scope, const struct bw_vulnerability_match *match, bool vendor_only)
+void bw_vulnerability_note(struct bw_scope *scope, const struct bw_vulnerability_match *match)
 {
-    if (match->will_not_fix && !vendor_only) {
+    if (match->will_not_fix) {
         bw_rows_set(scope->deviations, BW_ROW_VENDOR_ONLY);
     }
-    return match->will_not_fix && vendor_only;
 }
 
 /* ---- blacklist ---- */
@@ -79,7 +78,8 @@ static bool is_found(struct bw_scope *scope, const struct bw_vulnerabilities *fo
     if (match == by_alias) {
         bw_rows_set(scope->deviations, BW_ROW_ALIAS);
     }
-    return !bw_vulnerability_passed_over(scope, match, vendor_only);
+    bw_vulnerability_note(scope, match);
+    return true;
 }
 
 static int blacklist(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)

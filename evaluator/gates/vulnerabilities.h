@@ -13,8 +13,7 @@ int bw_vulnerable_package(struct bw_scope *scope, const struct bw_value *values,
  * rule cannot be evaluated. */
 int bw_vulnerabilities_get(const struct bw_vulnerabilities **out, struct bw_scope *scope,
                            struct bw_error *err) BW_MUST_CHECK;
-/* vendor_only: whether what the vendor will not fix is passed over; notes row 35 where the engine would do so anyway.
- */
-bool bw_vulnerability_passed_over(struct bw_scope *scope, const struct bw_vulnerability_match *match, bool vendor_only);
+/* Notes row 35 where a match made a difference that the engine would not have seen. */
+void bw_vulnerability_note(struct bw_scope *scope, const struct bw_vulnerability_match *match);
 
 #endif

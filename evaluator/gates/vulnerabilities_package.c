@@ -353,10 +353,10 @@ int bw_vulnerable_package(struct bw_scope *scope, const struct bw_value *values,
             continue;
         }
         int fires = passes(scope, values, match, err);
-        if (fires < 0) {
-            return -1;
+        if (fires != 0) {
+            bw_vulnerability_note(scope, match);
         }
-        if (fires == 1 && !bw_vulnerability_passed_over(scope, match, vendor_only) && fire(scope, match, err) != 0) {
+        if (fires < 0 || (fires == 1 && fire(scope, match, err) != 0)) {
             return -1;
         }
     }

@@ -215,7 +215,9 @@ static int put_text(struct bw_buf *out, const char *key, const char *text, size_
     const char *cleaned = clean(text, limit, keep_lines, arena);
     if (!cleaned)
         return -1;
-    bw_buf_printf(out, "\"%s\":", key);
+    bw_buf_append(out, "\"", 1);
+    bw_buf_puts(out, key);
+    bw_buf_append(out, "\":", 2);
     bw_buf_json(out, cleaned, strlen(cleaned));
     return 0;
 }

@@ -35,6 +35,23 @@ struct bw_admission {
     struct bw_admit_result result;
 };
 
+/* Texts in a row: every admission makes a few, and printf is the dearer way. NULL when the arena is spent. */
+static const char *join(struct bw_arena *arena, const char *const *parts, size_t n_parts)
+{
+    size_t lengths[20], total = 0;
+    for (size_t i = 0; i < n_parts && i < BW_LENGTH(lengths); i++) {
+        total += lengths[i] = strlen(parts[i]);
+    }
+    char *text = bw_arena_alloc(arena, total + 1), *end = text;
+    for (size_t i = 0; text != NULL && i < n_parts && i < BW_LENGTH(lengths); i++) {
+        memcpy(end, parts[i], lengths[i]);
+        end += lengths[i];
+    }
+    return text;
+}
+#define JOIN(arena, ...)                                                                                               \
+    join((arena), (const char *const[]){__VA_ARGS__}, BW_LENGTH(((const char *const[]){__VA_ARGS__})))
+
 /* ---- answering ---- */
 
 static const char *images_annotation(struct bw_admission *at)
@@ -48,9 +65,11 @@ static const char *images_annotation(struct bw_admission *at)
         bw_buf_json(&text, subject->image->text, strnlen(subject->image->text, 200));
         if (subject->state == BW_SUBJECT_DECIDED) {
             for (size_t j = 0; j < subject->n_variants && text.len < 1700; j++) {
-                bw_buf_printf(&text, "%s\"digest\":\"%s\",\"verdict\":\"%s\"%s", j == 0 ? "," : ",\"variants\":[{",
-                              subject->variants[j].digest.text, bw_action_name(subject->variants[j].verdict->action),
-                              j == 0 ? "" : "}]");
+                bw_buf_puts(&text, j == 0 ? ",\"digest\":\"" : ",\"variants\":[{\"digest\":\"");
+                bw_buf_puts(&text, subject->variants[j].digest.text);
+                bw_buf_puts(&text, "\",\"verdict\":\"");
+                bw_buf_puts(&text, bw_action_name(subject->variants[j].verdict->action));
+                bw_buf_puts(&text, j == 0 ? "\"" : "\"}]");
                 if (j == 1) {
                     break;
                 }
@@ -70,8 +89,9 @@ static size_t annotate(struct bw_admission *at, const struct bw_outcome *outcome
     notes[n++] = (struct bw_annotation){"decision", outcome->decision};
     notes[n++] = (struct bw_annotation){"reason", outcome->reason};
     if (at->bundle != NULL) {
-        const char *bundle =
-            bw_arena_printf(&at->arena, "%s@%.12s", bw_bundle_id(at->bundle), bw_bundle_hash(at->bundle));
+        char hash[13] = "";
+        memcpy(hash, bw_bundle_hash(at->bundle), sizeof(hash) - 1);
+        const char *bundle = JOIN(&at->arena, bw_bundle_id(at->bundle), "@", hash);
         notes[n++] = (struct bw_annotation){"mode", at->warn_only ? "warn" : "policy"};
         if (bundle != NULL) {
             notes[n++] = (struct bw_annotation){"bundle", bundle};
@@ -436,13 +456,15 @@ static int parse_subject(struct bw_admission *at, struct bw_subject *subject)
 static const char *verdict_key(struct bw_admission *at, const struct bw_subject *subject,
                                const struct bw_image_variant *variant, bool tag_counts)
 {
-    const struct bw_report *report = variant->report;
-    return bw_arena_printf(
-        &at->arena, "%s %s %u %lld %s/%s:%s %s %d %s/%s %s", bw_bundle_hash(at->bundle), variant->digest.text,
-        report->revision, (long long)report->completed_s, subject->reference.registry, subject->reference.repository,
-        subject->reference.tag == NULL ? "" : subject->reference.tag, subject->reference.digest.text, tag_counts,
-        variant->platform.os == NULL ? "" : variant->platform.os,
-        variant->platform.architecture == NULL ? "" : variant->platform.architecture, at->config->hash);
+    const struct bw_reference *reference = &subject->reference;
+    const struct bw_platform *platform = &variant->platform;
+    char analysis[48];
+    (void)snprintf(analysis, sizeof(analysis), " %x %llx%s ", variant->report->revision,
+                   (unsigned long long)variant->report->completed_s, tag_counts ? " t" : "");
+    return JOIN(&at->arena, bw_bundle_hash(at->bundle), " ", variant->digest.text, analysis, reference->registry, "/",
+                reference->repository, ":", reference->tag == NULL ? "" : reference->tag, " ", reference->digest.text,
+                " ", platform->os == NULL ? "" : platform->os, "/",
+                platform->architecture == NULL ? "" : platform->architecture, " ", at->config->hash);
 }
 
 /* The verdict of one variant. 1: it is being evaluated, as the subject's job; -1: failed, the subject says why. */
@@ -463,7 +485,9 @@ static int judge_variant(struct bw_admission *at, struct bw_subject *subject, si
         .at_once = blocking,
     };
     into->digest = variant->digest;
-    into->platform = variant->platform.os == NULL ? "" : bw_platform_text(&variant->platform, &at->arena);
+    into->platform = subject->n_variants < 2 || variant->platform.os == NULL
+                         ? ""
+                         : bw_platform_text(&variant->platform, &at->arena); /* for messages */
     if (question.key == NULL || into->platform == NULL) {
         (void)bw_arena_spent(&err);
     } else if (bw_verdicts_ask(&into->verdict, &ticket, at->services->verdicts, &question, &err) == 0) {

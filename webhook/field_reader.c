@@ -173,6 +173,11 @@ static char peek(const struct cursor *cursor)
     return cursor->at < cursor->end ? *cursor->at : '\0';
 }
 
+static bool ends_scalar(char c)
+{
+    return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\0';
+}
+
 static bool skip_value(struct cursor *cursor)
 {
     char first = peek(cursor);
@@ -185,7 +190,7 @@ static bool skip_value(struct cursor *cursor)
         return skip_container(cursor);
     }
     const char *start = cursor->at;
-    while (cursor->at < cursor->end && !strchr(",]} \n\r\t", *cursor->at))
+    while (cursor->at < cursor->end && !ends_scalar(*cursor->at))
         cursor->at++;
     return cursor->at > start ? true : lose(cursor);
 }
@@ -212,7 +217,7 @@ static bool read_literal(struct cursor *cursor, const char *literal)
     if ((size_t)(cursor->end - cursor->at) < len || memcmp(cursor->at, literal, len) != 0)
         return false;
     cursor->at += len;
-    if (cursor->at < cursor->end && !strchr(",]} \n\r\t", *cursor->at))
+    if (cursor->at < cursor->end && !ends_scalar(*cursor->at))
         return lose(cursor);
     return true;
 }

@@ -268,30 +268,34 @@ static void hostile_layers_are_named_failures(void **state)
     }
 }
 
-/* A source that gives up after some bytes. */
+/* A source that gives small pieces and fails at its nth read of a layer. */
 struct failing_reader {
     struct bw_blob_reader base;
-    size_t left;
+    struct bw_blob_reader *real;
 };
+
+static size_t reads_left;
+static const struct bw_image_source_ops *real_ops;
+
+static int cut(struct bw_error *err)
+{
+    return bw_error_detail(err, BW_EUNAVAILABLE, "registry_unavailable", "the connection was cut");
+}
 
 static ssize_t failing_read(struct bw_blob_reader *base, void *into, size_t size, struct bw_error *err)
 {
     struct failing_reader *reader = (struct failing_reader *)base;
-    if (reader->left == 0) {
-        return bw_error_detail(err, BW_EUNAVAILABLE, "registry_unavailable", "the connection was cut");
+    if (reads_left-- == 0) {
+        return cut(err);
     }
-    size_t n = size < reader->left ? size : reader->left;
-    memset(into, 0x1f, n);
-    reader->left -= n;
-    return (ssize_t)n;
+    return bw_blob_read(reader->real, into, size > 50 ? 50 : size, err);
 }
 
 static void failing_close(struct bw_blob_reader *base)
 {
+    bw_blob_close(((struct failing_reader *)base)->real);
     free(base);
 }
-
-static const struct bw_image_source_ops *real_ops;
 
 static int failing_open(struct bw_blob_reader **out, struct bw_image_source *source,
                         const struct bw_reference *reference, const struct bw_descriptor *blob,
@@ -300,14 +304,21 @@ static int failing_open(struct bw_blob_reader **out, struct bw_image_source *sou
     if (strstr(blob->media_type, "config") != NULL) {
         return real_ops->open_blob(out, source, reference, blob, deadline, err);
     }
+    if (reads_left-- == 0) {
+        return cut(err);
+    }
     struct failing_reader *reader = calloc(1, sizeof(*reader));
     assert_non_null(reader);
-    *reader = (struct failing_reader){{failing_read, failing_close}, 1};
+    *reader = (struct failing_reader){.base = {failing_read, failing_close}};
+    if (real_ops->open_blob(&reader->real, source, reference, blob, deadline, err) != 0) {
+        free(reader);
+        return -1;
+    }
     *out = &reader->base;
     return 0;
 }
 
-static void a_cut_connection_fails_the_image_with_its_reason(void **state)
+static void a_connection_cut_anywhere_fails_the_image_with_its_reason(void **state)
 {
     (void)state;
     static const struct tar_file files[] = {{"etc/a", 0, "a", NULL, 0}, {NULL, 0, NULL, NULL, 0}};
@@ -315,17 +326,28 @@ static void a_cut_connection_fails_the_image_with_its_reason(void **state)
     const struct layer_bytes layer = layer_of(&packed, files);
     struct bw_digest digest = write_image(folder, &layer, 1);
     struct bw_image_source *source = NULL;
-    struct bw_report *report = NULL;
+    struct bw_reference reference = {.registry = "localhost", .repository = "test", .tag = "latest"};
+    struct bw_analyzer_options options = {.needs = default_needs(), .secret_max_bytes = 10000};
     struct bw_error err = {0};
+    size_t failures = 0;
+    int status = -1;
     assert_int_equal(bw_layout_open(&source, folder, &err), 0);
     real_ops = source->ops;
     struct bw_image_source_ops ops = *real_ops;
     ops.open_blob = failing_open;
     source->ops = &ops;
-    struct bw_reference reference = {.registry = "localhost", .repository = "test", .tag = "latest"};
-    struct bw_analyzer_options options = {.needs = default_needs(), .secret_max_bytes = 10000};
-    assert_int_equal(bw_analyze(&report, source, &reference, &digest, &options, bw_deadline_in_ms(30000), &err), -1);
-    assert_string_equal(err.detail, "registry_unavailable");
+    for (size_t n = 0; status != 0; n++) {
+        struct bw_report *report = NULL;
+        reads_left = n;
+        status = bw_analyze(&report, source, &reference, &digest, &options, bw_deadline_in_ms(30000), &err);
+        if (status != 0) {
+            failures++;
+            assert_string_equal(err.detail, "registry_unavailable");
+            assert_non_null(strstr(err.message, "layer 1 of 1"));
+        }
+        bw_report_release(report);
+    }
+    assert_true(failures >= 3); /* the opening, the first piece, the check at the end */
     source->ops = real_ops;
     bw_image_source_release(source);
     bw_buf_clear(&packed);
@@ -537,7 +559,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_are_squashed_as_a_runtime_would),
         cmocka_unit_test(hostile_layers_are_named_failures),
-        cmocka_unit_test(a_cut_connection_fails_the_image_with_its_reason),
+        cmocka_unit_test(a_connection_cut_anywhere_fails_the_image_with_its_reason),
         cmocka_unit_test(a_child_that_misbehaves_is_a_named_failure),
         cmocka_unit_test(damage_on_the_way_is_no_fault_of_the_image),
         cmocka_unit_test(layers_of_every_kind_come_through),

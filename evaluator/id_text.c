@@ -16,6 +16,8 @@ static const char *const texts[BW_ID_TEXT_COUNT] = {
     [BW_ID_FILES_CONTENT] = "File content analyzer found regexp match in container: file={0} regexp={1}",
     [BW_ID_FILES_NAME] = "Application of regex matched file found in container: file={0} regexp={1}",
     [BW_ID_FILES_ATTRIBUTE] = "filename={0}{1}{2}",
+    [BW_ID_FILES_CHECKSUM] = " and checksum={0} op={1} specified_checksum={2}",
+    [BW_ID_FILES_MODE] = " and mode={0} op={1} specified_mode={2}",
     [BW_ID_FILES_MISSING] = "filename={0} and skip_missing=False",
     [BW_ID_FILES_SUID] = "SUID or SGID found set on file {0}. Mode: {1}",
     [BW_ID_LICENSES_EXACT] = "LICFULLMATCH Packages are installed that have blacklisted licenses: {0}",

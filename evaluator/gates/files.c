@@ -146,45 +146,76 @@ static unsigned choice_or(const struct bw_value *value, unsigned absent)
     return value->present ? value->as.choice : absent;
 }
 
-/* The two checks of a file that is there. */
+struct described { /* one check that a file passes: as the id text has it, and for people */
+    const char *id_text, *words;
+};
+
+static const char *fill(struct bw_scope *scope, enum bw_id_text id, const char *found, const char *op,
+                        const char *wanted)
+{
+    const char *const arguments[] = {found, op, wanted};
+    bw_buf_reset(&scope->text);
+    bw_template_fill(&scope->text, bw_id_text(id), arguments);
+    return scope->text.full ? NULL : bw_scope_text(scope, (struct bw_str){scope->text.data, scope->text.len});
+}
+
+/* 1: passed. */
+static int check_sum(struct described *out, struct bw_scope *scope, const struct bw_value *values, const char *sum)
+{
+    unsigned op = choice_or(&values[CHECKSUM_MATCH], EQUALS);
+    if ((strcmp(sum, values[CHECKSUM].text) == 0) != (op == EQUALS)) {
+        return 0;
+    }
+    out->id_text = fill(scope, BW_ID_FILES_CHECKSUM, sum, comparisons[op], values[CHECKSUM].text);
+    out->words = bw_arena_printf(scope->arena, "sha256 %s", sum);
+    return 1;
+}
+
+static int check_mode(struct described *out, struct bw_scope *scope, const struct bw_value *values, int64_t mode,
+                      struct bw_error *err)
+{
+    int64_t wanted = values[MODE].as.integer;
+    unsigned op = choice_or(&values[MODE_OP], EQUALS);
+    if (bw_value_check(&values[MODE], err) != 0) {
+        return -1;
+    }
+    if ((mode == wanted) != (op == EQUALS)) {
+        return 0;
+    }
+    const char *found_text = bw_arena_printf(scope->arena, "0o%llo", (unsigned long long)mode);
+    const char *wanted_text = bw_arena_printf(scope->arena, "%s0o%llo", wanted < 0 ? "-" : "",
+                                              (unsigned long long)(wanted < 0 ? -wanted : wanted));
+    *out = (struct described){NULL, NULL};
+    if (found_text != NULL && wanted_text != NULL) {
+        out->id_text = fill(scope, BW_ID_FILES_MODE, found_text, comparisons[op], wanted_text);
+        out->words = bw_arena_printf(scope->arena, "mode %04llo", (unsigned long long)mode);
+    }
+    return 1;
+}
+
+/* The two checks of a file that is there; both must pass. */
 static int judge_file(struct bw_scope *scope, const struct bw_value *values, const struct bw_report_file *file,
                       struct bw_error *err)
 {
     bool checks_sum = values[CHECKSUM].present && values[CHECKSUM].text[0] != '\0';
     bool checks_mode = values[MODE].present && values[MODE].text[0] != '\0';
-    const char *sum_text = "";
-    const char *mode_text = "";
-    unsigned sum_op = choice_or(&values[CHECKSUM_MATCH], EQUALS);
-    unsigned mode_op = choice_or(&values[MODE_OP], EQUALS);
+    struct described sum = {"", ""};
+    struct described mode = {"", ""};
+    int passed = checks_sum || checks_mode;
     if (checks_sum) {
-        const char *sum = file->sha256 != NULL ? file->sha256 : "DIRECTORY_OR_OTHER";
-        if ((strcmp(sum, values[CHECKSUM].text) == 0) != (sum_op == EQUALS)) {
-            return 0;
-        }
-        sum_text = bw_arena_printf(scope->arena, " and checksum=%s op=%s specified_checksum=%s", sum,
-                                   comparisons[sum_op], values[CHECKSUM].text);
+        passed = check_sum(&sum, scope, values, file->sha256 != NULL ? file->sha256 : "DIRECTORY_OR_OTHER");
     }
-    if (checks_mode) {
-        int64_t mode = file->mode & 07777;
-        if (bw_value_check(&values[MODE], err) != 0) {
-            return -1;
-        }
-        if ((mode == values[MODE].as.integer) != (mode_op == EQUALS)) {
-            return 0;
-        }
-        const char *sign = values[MODE].as.integer < 0 ? "-" : "";
-        long long wanted = values[MODE].as.integer < 0 ? -values[MODE].as.integer : values[MODE].as.integer;
-        mode_text = bw_arena_printf(scope->arena, " and mode=0o%llo op=%s specified_mode=%s0o%llo",
-                                    (unsigned long long)mode, comparisons[mode_op], sign, (unsigned long long)wanted);
+    if (passed == 1 && checks_mode) {
+        passed = check_mode(&mode, scope, values, file->mode & 07777, err);
     }
-    if (sum_text == NULL || mode_text == NULL) {
+    if (passed != 1) {
+        return passed;
+    }
+    if (sum.id_text == NULL || mode.id_text == NULL || sum.words == NULL || mode.words == NULL) {
         return bw_arena_spent(err);
     }
-    if (!checks_sum && !checks_mode) {
-        return 0;
-    }
-    return bw_fire(scope, BW_ID_FILES_ATTRIBUTE, "file {0} is as the rule describes:{1}{2}", err, values[FILENAME].text,
-                   sum_text, mode_text);
+    return bw_fire(scope, BW_ID_FILES_ATTRIBUTE, "file {0} has {3}{4}{5}", err, values[FILENAME].text, sum.id_text,
+                   mode.id_text, sum.words, checks_sum && checks_mode ? " and " : "", mode.words);
 }
 
 static int attribute_match(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)

@@ -82,6 +82,16 @@ static bool is_found(struct bw_scope *scope, const struct bw_vulnerabilities *fo
     return true;
 }
 
+static const char *join(struct bw_scope *scope, const char *const *words, size_t n_words)
+{
+    bw_buf_reset(&scope->text);
+    for (size_t i = 0; i < n_words; i++) {
+        bw_buf_puts(&scope->text, i > 0 ? ", " : "");
+        bw_buf_puts(&scope->text, words[i]);
+    }
+    return scope->text.full ? NULL : bw_scope_text(scope, (struct bw_str){scope->text.data, scope->text.len});
+}
+
 static int blacklist(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
 {
     const struct bw_vulnerabilities *found = NULL;
@@ -100,13 +110,14 @@ static int blacklist(struct bw_scope *scope, const struct bw_value *values, stru
             ids[n_found++] = values[IDS].as.list.items[i];
         }
     }
-    const char *listed = n_found == 0 ? NULL : bw_python_list(scope, ids, n_found);
-    if (n_found > 0 && listed == NULL) {
-        return bw_arena_spent(err);
+    if (n_found == 0) {
+        return 0;
     }
-    return n_found == 0
-               ? 0
-               : bw_fire(scope, BW_ID_VULNERABILITIES_LISTED, "refused vulnerabilities were found: {0}", err, listed);
+    const char *listed = bw_python_list(scope, ids, n_found);
+    const char *named = join(scope, ids, n_found);
+    return listed == NULL || named == NULL ? bw_arena_spent(err)
+                                           : bw_fire(scope, BW_ID_VULNERABILITIES_LISTED,
+                                                     "refused vulnerabilities were found: {1}", err, listed, named);
 }
 
 /* ---- stale_feed_data ---- */

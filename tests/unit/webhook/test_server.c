@@ -625,6 +625,34 @@ static void slow_clients_are_cut_and_idle_ones_are_not(void **state)
     close_connection(&silent);
 }
 
+/* Seven bodies of 23 MiB are more than may be held at a time. */
+static void bodies_in_flight_are_bounded(void **state)
+{
+    (void)state;
+    enum { LENGTH = 23 * 1024 * 1024 };
+    start(", eventLoops: 1");
+    struct connection connections[7];
+    char *part = bw_arena_alloc(&arena, LENGTH);
+    memset(part, ' ', LENGTH);
+    int cut = 0;
+    for (size_t i = 0; i < BW_LENGTH(connections); i++) {
+        connections[i] = open_tls();
+        const char *head = bw_arena_printf(&arena,
+                                           "POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                                           "Content-Length: %d\r\n\r\n",
+                                           LENGTH + 10);
+        put(&connections[i], head, strlen(head));
+        put(&connections[i], part, LENGTH);
+    }
+    for (size_t i = 0; i < BW_LENGTH(connections); i++) {
+        cut += is_closed_within(&connections[i], i == 0 ? 500 : 50);
+        close_connection(&connections[i]);
+    }
+    if (cut == 0 || cut == (int)BW_LENGTH(connections)) {
+        fail_msg("%d were cut", cut);
+    }
+}
+
 static void connections_are_capped(void **state)
 {
     (void)state;
@@ -853,6 +881,7 @@ int main(void)
         CASE(overload_turns_away_who_would_wait),
         CASE(clients_that_vanish_are_noticed),
         CASE(slow_clients_are_cut_and_idle_ones_are_not),
+        CASE(bodies_in_flight_are_bounded),
         CASE(connections_are_capped),
         CASE(new_certificate_is_taken_and_a_bad_one_is_not),
         CASE(handshakes_go_on_during_reloads),

@@ -441,10 +441,7 @@ static bool is_admitted_artifact(const struct bw_admission *at, const struct bw_
 static int parse_subject(struct bw_admission *at, struct bw_subject *subject)
 {
     struct bw_error err = {0};
-    if (memchr(subject->image->text, '\0', subject->image->len) != NULL) {
-        (void)bw_error_detail(&err, BW_EINPUT, "invalid_reference", "the image holds a NUL character");
-    } else if (bw_reference_parse(&subject->reference, subject->image->text, subject->image->len, &at->arena, &err) ==
-               0) {
+    if (bw_reference_parse(&subject->reference, subject->image->text, subject->image->len, &at->arena, &err) == 0) {
         subject->parsed = true;
         return 0;
     }

@@ -20,7 +20,7 @@ struct fake_image {
     const char *dockerfile;        /* READY: what the rules look at */
     const char *second_dockerfile; /* READY: of a second platform, or NULL */
     const char *incomplete;        /* READY: a kind of data that the analysis lacks, or NULL */
-    unsigned files;                /* READY: many make the evaluation too long for a loop */
+    unsigned files;                /* READY: many make the evaluation of the first platform too long for a loop */
     bool stale, tag_moved;
     enum bw_code code; /* FAILED */
     const char *detail;
@@ -125,6 +125,7 @@ int bw_catalog_ask(struct bw_image_answer *out, struct bw_catalog *catalog, cons
         const char *architectures[] = {"amd64", "arm64"};
         answer.variants = bw_arena_array(arena, 2, sizeof(*answer.variants));
         for (size_t i = 0; i < 2 && dockerfiles[i] != NULL; i++) {
+            image.files = i == 0 ? image.files : 0;
             struct bw_report *report = fake_report(&image, dockerfiles[i]);
             struct bw_image_variant *variant = &answer.variants[answer.n_variants++];
             *variant = (struct bw_image_variant){.platform = {"linux", architectures[i], ""}, .report = report};

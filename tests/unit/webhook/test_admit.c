@@ -379,6 +379,25 @@ static void incomplete_data_stops_or_warns(void **state)
     assert_true(is_allowed(admit(pod_of("other"))));
 }
 
+/* Only what the analysis lacks is softened, not what could not be evaluated for other reasons. */
+static void missing_vulnerability_data_is_not_softened(void **state)
+{
+    (void)state;
+    static const char rule[] =
+        "{\"id\":\"r-cve\",\"gate\":\"vulnerabilities\",\"trigger\":\"package\",\"action\":\"STOP\",\"params\":[{"
+        "\"name\":\"package_type\",\"value\":\"all\"},{\"name\":\"severity_comparison\",\"value\":\">\"},{\"name\":"
+        "\"severity\",\"value\":\"low\"}]},";
+    const char *rules = strstr(fake_bundle, "\"rules\":[") + 9;
+    fake_load_bundle(&services,
+                     bw_arena_printf(&arena, "%.*s%s%s", (int)(rules - fake_bundle), fake_bundle, rule, rules));
+    fake_configure(&services, "onError: {analysisIncomplete: warn}\n");
+    fake_set((struct fake_image){
+        .name = "partial", .state = BW_IMAGE_READY, .dockerfile = "FROM a\n", .incomplete = "dockerfile"});
+    json_t *node = admit(pod_of("partial"));
+    assert_int_equal(code_of(node), 403);
+    expect_text(message_of(node), "vulnerabilities:package could not be evaluated");
+}
+
 static void stale_digest_is_told(void **state)
 {
     (void)state;
@@ -836,6 +855,7 @@ int main(void)
         CASE(images_that_are_no_references_are_denied),
         CASE(missing_bundle_follows_its_setting),
         CASE(incomplete_data_stops_or_warns),
+        CASE(missing_vulnerability_data_is_not_softened),
         CASE(stale_digest_is_told),
         CASE(artifact_volumes_are_a_setting),
         CASE(unknown_image_is_waited_for),

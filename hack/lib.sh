@@ -14,8 +14,6 @@ BW_ON_EXIT=()
 BW_LOG=/dev/null
 BW_WHY= # why something cannot be had
 
-# Debian's own, which hack/packages installs, whatever else PATH may have first
-python3() { /usr/bin/python3 "$@"; }
 
 say() { printf '%s\n' "$*"; }
 
@@ -122,7 +120,7 @@ need_packages() { try_packages "$@" || die "$BW_WHY"; }
 
 # free_port [WANTED]: WANTED if nobody listens there, else one that the kernel gives.
 free_port() {
-    python3 - "${1:-0}" <<'PY'
+    /usr/bin/python3 - "${1:-0}" <<'PY'
 import socket, sys
 for port in (int(sys.argv[1]), 0):
     with socket.socket() as probe:

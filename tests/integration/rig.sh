@@ -11,6 +11,7 @@
 #                                NAME is a folder under $BW_TMP: config.yaml, bundles/, log, and url, health, metrics
 #   serve_stop NAME              SIGTERM, and waits
 #   review NAME …                tests/integration/admissions.py post to it
+#   sound                        no sanitizer has complained in any log of a server
 #   done_testing                 last line of every script
 
 # shellcheck source=hack/lib.sh
@@ -25,6 +26,9 @@ case $BW_PROGRAM in /*) ;; *) BW_PROGRAM=$BW_ROOT/$BW_PROGRAM ;; esac
 unset SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE REGISTRY_AUTH_FILE
 make_tmp
 mkdir -p "$BW_TMP/home"
+# for a program that was built with sanitizers
+export LSAN_OPTIONS=suppressions=$BW_ROOT/tests/integration/lsan.supp:print_suppressions=0
+export TSAN_OPTIONS=suppressions=$BW_ROOT/tests/integration/tsan.supp
 BW_NOT_OK=0
 
 check() {
@@ -62,7 +66,7 @@ costs() {
 bw() { HOME=$BW_TMP/home timeout -k 5 "${BW_LIMIT:-60}" "$BW_PROGRAM" "$@"; }
 
 # json FILE EXPRESSION: of the document d, by Python
-json() { python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"; }
+json() { /usr/bin/python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"; }
 
 # One CA and certificate for all servers of a script.
 serve_certificate() {
@@ -103,5 +107,7 @@ review() {
     shift
     tests/integration/admissions.py post --url "$(cat "$dir/url")" --ca "$BW_TMP/certs/ca.crt" "$@"
 }
+
+sound() { ! grep -hE -A 40 '(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error:' "$BW_TMP"/*/log; }
 
 done_testing() { [ "$BW_NOT_OK" = 0 ] || exit 1; }

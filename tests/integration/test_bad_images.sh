@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 tests/images/bad "$BW_TMP/bad"
 mkdir "$BW_TMP/empty"
 judge() { # NAME: peak memory of the whole family below 700 MiB, whatever the image says
-    (cd "$BW_TMP/empty" && python3 - "$BW_PROGRAM" evaluate --bundle "$BW_ROOT/docs/examples/demo-bundle.json" \
+    (cd "$BW_TMP/empty" && /usr/bin/python3 - "$BW_PROGRAM" evaluate --bundle "$BW_ROOT/docs/examples/demo-bundle.json" \
         --platform linux/amd64 "oci:$BW_TMP/bad:$1") <<'PY'
 import resource, subprocess, sys
 try:

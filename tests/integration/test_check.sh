@@ -36,14 +36,14 @@ ten_faults() {
 }
 check "ten faults at once, each with file, line and path" ten_faults
 check "the nearest word is suggested" grep -q 'dockerfile' "$BW_TMP/ten.out"
-python3 - "$BW_TMP/large.json" <<'PY'
+/usr/bin/python3 - "$BW_TMP/large.json" <<'PY'
 import json, sys
 bundle = json.load(open("docs/examples/demo-bundle.json"))
 bundle["whitelists"][0]["items"] = [{"id": f"i{n}", "gate": "files", "trigger_id": f"{n:032x}"} for n in range(250000)]
 json.dump(bundle, open(sys.argv[1], "w"))
 PY
 check "a bundle of 20 MB is refused with its size" says '1|2' 'bytes|large|MiB' bw check "$BW_TMP/large.json"
-python3 - "$BW_TMP/ten-megabytes.json" <<'PY'
+/usr/bin/python3 - "$BW_TMP/ten-megabytes.json" <<'PY'
 import json, sys
 bundle = json.load(open("docs/examples/demo-bundle.json"))
 bundle["whitelists"][0]["items"] = [{"id": f"i{n}", "gate": "files", "trigger_id": f"{n:032x}"} for n in range(120000)]
@@ -54,7 +54,7 @@ check "not a bundle" says '1|2' . bw check README.md
 check "a file that is not there" says 2 'nowhere' bw check "$BW_TMP/nowhere.json"
 
 layout=$(tests/images/make)
-python3 - "$BW_TMP/for-ever.json" <<'PY'
+/usr/bin/python3 - "$BW_TMP/for-ever.json" <<'PY'
 import json, sys
 bundle = json.load(open("docs/examples/demo-bundle.json"))
 bundle["policies"][0]["rules"] = [{"id": "slow", "gate": "files", "trigger": "name_match", "action": "STOP",

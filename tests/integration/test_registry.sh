@@ -14,7 +14,7 @@ done
 
 # settings NAME MODE USER:PASSWORD|- [CA]: a configuration for one registry, $BW_TMP/NAME.yaml (JSON is YAML, too)
 settings() {
-    python3 - "$BW_TMP" "$1" "$2" "$3" "${4-$BW_TMP/ca/ca.crt}" <<'PY'
+    /usr/bin/python3 - "$BW_TMP" "$1" "$2" "$3" "${4-$BW_TMP/ca/ca.crt}" <<'PY'
 import json, os, sys
 folder, name, mode, user, ca = sys.argv[1:]
 port = open(f"{folder}/{mode}/port").read().strip()

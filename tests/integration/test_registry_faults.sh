@@ -83,5 +83,5 @@ check "meanwhile other images are admitted" review serve pod-create "image=$host
 # the whole host is left alone until the time that it named
 check "a rate limit is pending" answers_in 6 429 limited/edge:3.18
 check "SIGTERM ends it while transfers hang" serve_stop serve
-check "nothing crashed" bash -c "! grep -E 'Sanitizer|runtime error' '$BW_TMP/serve/log'"
+check "no server complained of itself" sound
 done_testing

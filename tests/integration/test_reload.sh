@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 . tests/integration/rig.sh
 
 # a registry that takes connections and never says a word
-python3 - "$BW_TMP/silent" <<'PY' &
+/usr/bin/python3 - "$BW_TMP/silent" <<'PY' &
 import socket, sys, time
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))

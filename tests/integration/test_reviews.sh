@@ -22,7 +22,7 @@ good=$host/shop/hello:1.0 bad=$host/shop/web:1.4
 answer() { # EXPRESSION REVIEW CHANGES…: true of the response r
     review serve "${@:2}" >"$BW_TMP/answer.json"
     cat "$BW_TMP/answer.json"
-    python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); sys.exit(0 if eval(sys.argv[2]) else 1)' \
+    /usr/bin/python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); sys.exit(0 if eval(sys.argv[2]) else 1)' \
         "$BW_TMP/answer.json" "$1"
 }
 check "a Pod with a good image" answer 'r["allowed"] and "status" not in r' pod-create image="$good"
@@ -78,4 +78,6 @@ every_recording() { # a verdict, never an HTTP error
 check "every recording has an answer" every_recording
 answer 'r["allowed"]' pod-create image="$good" >/dev/null
 check "the second look makes no request" costs 0 "$BW_TMP/plain" answer 'r["allowed"]' pod-create image="$good"
+serve_stop serve
+check "the server did not complain of itself" sound
 done_testing

@@ -35,7 +35,7 @@ check "the bundle as printed and the completed one decide alike" alike
 # fires BUNDLE TRIGGER TEXT IMAGE|- IMAGE|-: a finding of the trigger whose message holds the text, on the first image
 # and not on the second; - where no image can be
 fires() {
-    python3 - "$BW_TMP/$1" "${@:2}" <<'PY'
+    /usr/bin/python3 - "$BW_TMP/$1" "${@:2}" <<'PY'
 import json, sys
 folder, trigger, text, loud, quiet = sys.argv[1:]
 

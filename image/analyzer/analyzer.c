@@ -52,9 +52,8 @@ struct analysis {
     /* After a fault in the content of a layer: its blob is read to the end all the same, since bytes that are not those
      * of the digest say nothing about the image. */
     pthread_cond_t decided;
-    bool gone;            /* the child ended and what it said is known */
-    size_t suspect;       /* that layer, from 1 */
-    struct bw_error blob; /* what the blob's reader said of it */
+    bool gone;      /* the child ended and what it said is known */
+    size_t suspect; /* that layer, from 1 */
 };
 
 struct lane {
@@ -64,6 +63,8 @@ struct lane {
     size_t slot, credits;
     pthread_t thread;
     bool started;
+    size_t layer;          /* the one under way, from 1 */
+    struct bw_error error; /* why its blob could not be read; to be looked at when the thread has ended */
 };
 
 /* ---- one lane: layers from the source into its ring ---- */
@@ -132,29 +133,24 @@ static int fill_slot(struct lane *lane, struct bw_blob_reader *reader, size_t *l
 }
 
 /* The child has gone: was it about this layer, its blob has to be what its digest says. */
-static void verify_rest(struct lane *lane, struct bw_blob_reader *reader, const struct bw_descriptor *layer)
+static int verify_rest(struct lane *lane, struct bw_blob_reader *reader, struct bw_error *err)
 {
     struct analysis *at = lane->at;
-    struct bw_error err = {0};
     size_t len = 1;
     int status = 0;
     pthread_mutex_lock(&at->lock);
     while (!at->gone) {
         pthread_cond_wait(&at->decided, &at->lock);
     }
-    bool suspect = at->suspect == (size_t)(layer - at->manifest.layers) + 1;
+    bool suspect = at->suspect == lane->layer;
     pthread_mutex_unlock(&at->lock);
     while (suspect && status == 0 && len > 0 && !bw_deadline_passed(at->deadline)) {
-        status = fill_slot(lane, reader, &len, &err);
+        status = fill_slot(lane, reader, &len, err);
     }
-    if (status != 0) {
-        pthread_mutex_lock(&at->lock);
-        at->blob = err;
-        pthread_mutex_unlock(&at->lock);
-    }
+    return status == 0 ? 1 : -1;
 }
 
-/* 0; -1 with err; 1 when the child has gone. */
+/* 0; -1 with err; 1 when the child has gone or the analysis has failed. */
 static int send_layer(struct lane *lane, const struct bw_descriptor *layer, struct bw_error *err)
 {
     struct analysis *at = lane->at;
@@ -167,9 +163,9 @@ static int send_layer(struct lane *lane, const struct bw_descriptor *layer, stru
         status = at->source->ops->open_blob(&reader, at->source, at->reference, &wanted, at->deadline, err);
     }
     while (status == 0 && reader != NULL && len > 0) {
-        if (take_slot(lane) != 0) {
+        if (take_slot(lane) != 0 || is_failed(at)) {
             status = 1;
-        } else if (is_failed(at) || bw_deadline_passed(at->deadline)) {
+        } else if (bw_deadline_passed(at->deadline)) {
             status = timed_out(at, err);
         } else if ((status = fill_slot(lane, reader, &len, err)) == 0 && len > 0) {
             status = tell(lane, BW_LANE_DATA, (uint32_t)len) == 0 ? 0 : 1;
@@ -182,7 +178,7 @@ static int send_layer(struct lane *lane, const struct bw_descriptor *layer, stru
         }
     }
     if (status == 1 && reader != NULL && len > 0) {
-        verify_rest(lane, reader, layer);
+        status = verify_rest(lane, reader, err);
     }
     bw_blob_close(reader);
     if (status == 0 && tell(lane, BW_LANE_END, 0) != 0) {
@@ -205,10 +201,11 @@ static void *run_lane(void *payload)
         if (layer == NULL) {
             break;
         }
+        lane->layer = (size_t)(layer - at->manifest.layers) + 1;
         status = send_layer(lane, layer, &err);
         if (status < 0) {
-            (void)bw_error_wrap(&err, "layer %zu of %zu %.19s", (size_t)(layer - at->manifest.layers) + 1,
-                                at->manifest.n_layers, layer->digest.text);
+            (void)bw_error_wrap(&err, "layer %zu of %zu %.19s", lane->layer, at->manifest.n_layers, layer->digest.text);
+            lane->error = err;
             lane_failed(at, &err);
         } else if (status == 0) {
             pthread_mutex_lock(&at->lock);
@@ -587,10 +584,10 @@ static int run_child(struct bw_report **out, struct analysis *at, struct bw_erro
         lane_failed(at, err); /* ends lanes that still fetch */
     }
     end_child(at, lanes);
-    if (status != 0 && at->blob.code != BW_OK) {
-        *err = at->blob;
-        return bw_error_wrap(err, "layer %zu of %zu %.19s", at->suspect, at->manifest.n_layers,
-                             at->manifest.layers[at->suspect - 1].digest.text);
+    for (uint32_t i = 0; status != 0 && at->suspect != 0 && i < at->n_lanes; i++) {
+        if (lanes[i].layer == at->suspect && lanes[i].error.code != BW_OK) {
+            *err = lanes[i].error;
+        }
     }
     if (status == 0 && at->layers_done != at->manifest.n_layers) {
         bw_report_release(report);

@@ -10,6 +10,7 @@ struct bw_registry_source {
     struct bw_image_source base;
     struct bw_registry *registry;
     struct bw_credentials *credentials;
+    struct bw_image_source *origin; /* whose registry it is; held; NULL: its own */
     pthread_mutex_t lock;
     struct bw_map *accepted; /* "host/repository" -> 1 + which candidate was accepted there last; under the lock */
 };

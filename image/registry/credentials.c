@@ -15,13 +15,14 @@
 struct entry {
     struct bw_credential credential; /* key as it was written */
     char *normal;                    /* host[:port][/path], Docker Hub's other names replaced */
-    size_t text;                     /* which text it came from */
+    size_t set, text;                /* which text of which set it came from */
 };
 
 struct bw_credentials {
-    struct entry *entries; /* by text, then normal key descending */
+    struct entry *entries; /* by set, normal key descending, text */
     size_t n_entries, capacity;
     size_t n_texts;
+    size_t n_sets; /* that were joined; 0: one, to which texts are added */
 };
 
 struct bw_credentials *bw_credentials_create(void)
@@ -290,10 +291,13 @@ static int read_entry(struct entry *out, const char *key, const json_t *node)
 static int by_place(const void *a, const void *b)
 {
     const struct entry *x = a, *y = b;
-    if (x->text != y->text) {
-        return x->text < y->text ? -1 : 1;
+    if (x->set != y->set) {
+        return x->set < y->set ? -1 : 1;
     }
     int order = strcmp(y->normal, x->normal);
+    if (order == 0 && x->text != y->text) {
+        return x->text < y->text ? -1 : 1;
+    }
     return order != 0 ? order : strcmp(x->credential.key, y->credential.key);
 }
 
@@ -377,24 +381,31 @@ int bw_credentials_add(struct bw_credentials *credentials, const char *dockercon
     return status;
 }
 
-struct bw_credentials *bw_credentials_copy(const struct bw_credentials *credentials)
+static void append_copies(struct bw_credentials *to, const struct bw_credentials *from)
 {
-    struct bw_credentials *copy = bw_credentials_create();
-    for (size_t i = 0; credentials != NULL && i < credentials->n_entries; i++) {
-        const struct entry *from = &credentials->entries[i];
+    for (size_t i = 0; from != NULL && i < from->n_entries; i++) {
+        const struct bw_credential *credential = &from->entries[i].credential;
         struct entry entry = {
-            .credential = {.username = copy_of(from->credential.username),
-                           .password = copy_of(from->credential.password),
-                           .identity_token = copy_of(from->credential.identity_token),
-                           .registry_token = copy_of(from->credential.registry_token),
-                           .key = copy_of(from->credential.key)},
-            .normal = copy_of(from->normal),
-            .text = from->text,
+            .credential = {.username = copy_of(credential->username),
+                           .password = copy_of(credential->password),
+                           .identity_token = copy_of(credential->identity_token),
+                           .registry_token = copy_of(credential->registry_token),
+                           .key = copy_of(credential->key)},
+            .normal = copy_of(from->entries[i].normal),
+            .set = to->n_sets + from->entries[i].set,
+            .text = from->entries[i].text,
         };
-        append(copy, &entry);
+        append(to, &entry);
     }
-    copy->n_texts = credentials == NULL ? 0 : credentials->n_texts;
-    return copy;
+    to->n_sets += from == NULL || from->n_sets == 0 ? 1 : from->n_sets;
+}
+
+struct bw_credentials *bw_credentials_join(const struct bw_credentials *first, const struct bw_credentials *second)
+{
+    struct bw_credentials *joined = bw_credentials_create();
+    append_copies(joined, first);
+    append_copies(joined, second);
+    return joined;
 }
 
 size_t bw_credentials_find(const struct bw_credential **out, size_t max, const struct bw_credentials *credentials,

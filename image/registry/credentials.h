@@ -16,10 +16,12 @@ struct bw_credential {
 
 struct bw_credentials *bw_credentials_create(void);
 void bw_credentials_destroy(struct bw_credentials *credentials); /* NULL is fine; wipes */
-/* Earlier texts win over later ones. The error never holds any of the text. */
+/* Of equal keys those of earlier texts come first. The error never holds any of the text. */
 int bw_credentials_add(struct bw_credentials *credentials, const char *dockerconfigjson, size_t len,
                        struct bw_error *err) BW_MUST_CHECK;
-struct bw_credentials *bw_credentials_copy(const struct bw_credentials *credentials);
+/* Two sets, either may be NULL: all of `second` come after all of `first`, whatever their keys. Complete: nothing is
+ * added any more. */
+struct bw_credentials *bw_credentials_join(const struct bw_credentials *first, const struct bw_credentials *second);
 /* All candidates for an image, in the order in which they are to be tried; pointers into the credentials. */
 size_t bw_credentials_find(const struct bw_credential **out, size_t max, const struct bw_credentials *credentials,
                            const struct bw_reference *reference);

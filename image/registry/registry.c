@@ -322,6 +322,7 @@ static void registry_source_destroy(struct bw_image_source *base)
     bw_credentials_destroy(source->credentials);
     bw_map_destroy(source->accepted, NULL);
     (void)pthread_mutex_destroy(&source->lock);
+    bw_image_source_release(source->origin);
     free(source);
 }
 
@@ -332,20 +333,34 @@ static const struct bw_image_source_ops registry_ops = {
     .destroy = registry_source_destroy,
 };
 
-int bw_registry_source(struct bw_image_source **out, struct bw_registry *registry,
-                       const struct bw_credentials *credentials, struct bw_error *err)
+/* Takes the credentials. */
+static struct bw_registry_source *make_source(struct bw_registry *registry, struct bw_credentials *credentials)
 {
-    (void)err;
     struct bw_registry_source *source = bw_memory_zeroed(1, sizeof(*source));
     source->base.ops = &registry_ops;
     source->base.references = 1;
     source->registry = registry;
-    source->credentials = bw_credentials_copy(credentials);
+    source->credentials = credentials;
     source->accepted = bw_map_create();
     (void)pthread_mutex_init(&source->lock, NULL);
     bw_credentials_identity(source->base.identity, source->credentials);
-    *out = &source->base;
+    return source;
+}
+
+int bw_registry_source(struct bw_image_source **out, struct bw_registry *registry,
+                       const struct bw_credentials *credentials, struct bw_error *err)
+{
+    (void)err;
+    *out = &make_source(registry, bw_credentials_join(credentials, NULL))->base;
     return 0;
+}
+
+struct bw_image_source *bw_registry_source_with(struct bw_image_source *source, const struct bw_credentials *first)
+{
+    struct bw_registry_source *from = source_of(source);
+    struct bw_registry_source *made = make_source(from->registry, bw_credentials_join(first, from->credentials));
+    made->origin = bw_image_source_retain(source);
+    return &made->base;
 }
 
 /* ---- the registry itself */

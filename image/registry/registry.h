@@ -31,5 +31,8 @@ void bw_registry_destroy(struct bw_registry *registry); /* after the last source
 /* The registry seen with one set of credentials (NULL: anonymous). The source keeps its own copy. */
 int bw_registry_source(struct bw_image_source **out, struct bw_registry *registry,
                        const struct bw_credentials *credentials, struct bw_error *err) BW_MUST_CHECK;
+/* The registry of another source, with credentials that are tried before that source's own: what a pod brings along.
+ * The result holds `source`. */
+struct bw_image_source *bw_registry_source_with(struct bw_image_source *source, const struct bw_credentials *first);
 
 #endif

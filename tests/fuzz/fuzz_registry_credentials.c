@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bw_credentials *credentials = bw_credentials_create();
     struct bw_error err = {0};
     if (bw_credentials_add(credentials, (const char *)data, size, &err) == 0) {
-        struct bw_credentials *copy = bw_credentials_copy(credentials);
+        struct bw_credentials *copy = bw_credentials_join(credentials, NULL);
         for (size_t i = 0; i < BW_LENGTH(images); i++) {
             size_t n = bw_credentials_find(found, BW_LENGTH(found), credentials, &images[i]);
             if (n != bw_credentials_find(found, BW_LENGTH(found), copy, &images[i])) {

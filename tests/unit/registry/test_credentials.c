@@ -100,7 +100,7 @@ static void keys_match_as_in_the_kubelet(void **state)
     }
 }
 
-static void longer_keys_come_first_and_earlier_texts_before(void **state)
+static void longer_keys_come_first_within_a_set(void **state)
 {
     (void)state;
     static const char *const texts[] = {
@@ -108,17 +108,45 @@ static void longer_keys_come_first_and_earlier_texts_before(void **state)
         "\"quay.io/team\":{\"username\":\"team\",\"password\":\"p\"},"
         "\"other.io\":{\"username\":\"other\",\"password\":\"p\"},"
         "\"*.io\":{\"username\":\"any\",\"password\":\"p\"}}}",
-        "{\"quay.io/team/app\":{\"username\":\"app\",\"password\":\"p\"}}",
+        "{\"quay.io/team/app\":{\"username\":\"app\",\"password\":\"p\"},"
+        "\"other.io\":{\"username\":\"later\",\"password\":\"p\"}}",
     };
     struct bw_credentials *credentials = read_all(texts, 2);
-    assert_string_equal(users_for(credentials, "quay.io/team/app"), "team,host,any,app");
+    assert_string_equal(users_for(credentials, "quay.io/team/app"), "app,team,host,any");
     assert_string_equal(users_for(credentials, "quay.io/x"), "host,any");
-    assert_string_equal(users_for(credentials, "other.io/x"), "other,any");
-    struct bw_credentials *copy = bw_credentials_copy(credentials);
+    assert_string_equal(users_for(credentials, "other.io/x"), "other,later,any");
+    struct bw_credentials *copy = bw_credentials_join(credentials, NULL);
     bw_credentials_destroy(credentials);
-    assert_string_equal(users_for(copy, "quay.io/team/app"), "team,host,any,app");
+    assert_string_equal(users_for(copy, "quay.io/team/app"), "app,team,host,any");
     bw_credentials_destroy(copy);
     assert_string_equal(users_for(NULL, "quay.io/team/app"), "");
+}
+
+static void a_joined_set_comes_after_the_first(void **state)
+{
+    (void)state;
+    static const char *const pod[] = {"{\"quay.io\":{\"username\":\"pod\",\"password\":\"p\"}}",
+                                      "{\"quay.io\":{\"username\":\"pod2\",\"password\":\"p\"}}"};
+    static const char *const own[] = {"{\"quay.io/team\":{\"username\":\"own\",\"password\":\"p\"}}"};
+    struct bw_credentials *first = read_all(pod, 2), *second = read_all(own, 1);
+    struct bw_credentials *joined = bw_credentials_join(first, second), *swapped = bw_credentials_join(second, first);
+    struct bw_credentials *alone = bw_credentials_join(NULL, second), *thrice = bw_credentials_join(joined, second);
+    assert_string_equal(users_for(joined, "quay.io/team/app"), "pod,pod2,own");
+    assert_string_equal(users_for(swapped, "quay.io/team/app"), "own,pod,pod2");
+    assert_string_equal(users_for(alone, "quay.io/team/app"), "own");
+    assert_string_equal(users_for(thrice, "quay.io/team/app"), "pod,pod2,own,own");
+    char one[65], other[65];
+    bw_credentials_identity(one, joined);
+    bw_credentials_identity(other, second);
+    assert_string_not_equal(one, other);
+    bw_credentials_identity(one, alone); /* a pod without secrets has the rights of the configured ones */
+    assert_string_equal(one, other);
+    bw_credentials_destroy(thrice);
+    bw_credentials_destroy(alone);
+    bw_credentials_destroy(swapped);
+    bw_credentials_destroy(joined);
+    bw_credentials_destroy(second);
+    bw_credentials_destroy(first);
 }
 
 static void all_forms_of_an_entry_are_read(void **state)
@@ -247,7 +275,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_match_as_in_the_kubelet),
-        cmocka_unit_test(longer_keys_come_first_and_earlier_texts_before),
+        cmocka_unit_test(longer_keys_come_first_within_a_set),
+        cmocka_unit_test(a_joined_set_comes_after_the_first),
         cmocka_unit_test(all_forms_of_an_entry_are_read),
         cmocka_unit_test(malformed_texts_are_refused_without_quoting_them),
         cmocka_unit_test(what_is_no_entry_is_passed_over),

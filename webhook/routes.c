@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/metrics.h"
+#include "base/process.h"
 #include "webhook/loop.h"
 
 #include <stdio.h>
@@ -340,6 +341,7 @@ static int on_metrics(h2o_handler_t *self, h2o_req_t *req)
     BW_BUF_SCOPE text;
     bw_buf_init(&text, MAX_METRICS_BYTES);
     refresh_gauges(server);
+    bw_process_meter();
     bw_metrics_write(&text);
     h2o_iovec_t copy = h2o_strdup(&req->pool, text.len == 0 ? "" : text.data, text.len);
     send_bytes(req, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", copy.base, copy.len);

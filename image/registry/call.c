@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "image/registry/meter.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -209,7 +210,10 @@ static int send_hop(struct bw_http_response **out, struct bw_registry *registry,
         .max_response_bytes = call->max_bytes,
         .deadline = call->deadline,
     };
-    return bw_http_send(out, registry->http, &request, err);
+    int64_t began_ms = bw_monotonic_ms();
+    int status = bw_http_send(out, registry->http, &request, err);
+    bw_registry_meter(parts.host, call->method, status == 0 ? *out : NULL, bw_monotonic_ms() - began_ms);
+    return status;
 }
 
 static int follow(struct bw_answer *out, struct bw_registry *registry, const struct bw_call *call, struct bw_error *err)

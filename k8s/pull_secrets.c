@@ -132,7 +132,7 @@ static void take_secret(struct gathering *at, const char *name)
 static void take_account(struct gathering *at)
 {
     const char *name = at->question->service_account, *path = NULL;
-    name = name == NULL || name[0] == '\0' ? "default" : name;
+    name = name[0] == '\0' ? "default" : name;
     const char *what = is_name(name) ? bw_arena_printf(at->arena, "ServiceAccount %s", name) : NULL;
     json_t *account = what == NULL ? NULL : fetch(at, "serviceaccounts", name, what, ACCOUNT_AGE_MS, &path);
     const json_t *list = json_object_get(account, "imagePullSecrets");
@@ -159,7 +159,7 @@ int bw_pull_secrets_ask(struct bw_pull_secrets *out, struct bw_kube_lookup *look
         for (; question->names != NULL && question->names[n] != NULL && n < BW_MAX_PULL_SECRETS && !made.pending; n++) {
             take_secret(&at, question->names[n]);
         }
-        if (n == 0) {
+        if (n == 0 && question->service_account != NULL) {
             take_account(&at);
         } else if (n == BW_MAX_PULL_SECRETS && question->names[n] != NULL) {
             note(&at, "imagePullSecrets names more secrets than are looked at");

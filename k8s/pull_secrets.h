@@ -4,14 +4,14 @@
 #include "k8s/lookup.h"
 
 /*
- * The registry credentials that a pod brings along, in the kubelet's order: the imagePullSecrets of its spec; without
- * any, those of its ServiceAccount. What cannot be had is no failure: the image may be public, or open to the
+ * The registry credentials that a pod brings along, in the kubelet's order: the imagePullSecrets of its spec; for a
+ * template without any, those of its ServiceAccount (the API server has put them into a Pod by now). What cannot be had is no failure: the image may be public, or open to the
  * configured credentials; a note says it, for the message in case the registry refuses.
  */
 struct bw_pull_secrets_question {
     const char *namespace;
     const char *const *names;    /* imagePullSecrets; NULL-terminated; NULL: none */
-    const char *service_account; /* NULL or "": "default"; looked at only without names */
+    const char *service_account; /* NULL: not looked at; "": "default" */
     int64_t since_ms;            /* as in bw_kube_lookup_ask */
 };
 

@@ -80,7 +80,7 @@ static void secrets_are_found_as_the_kubelet_finds_them(void **state)
         /* the spec's own win over the ServiceAccount's, even when none of them is there */
         {"shop", {"a"}, "builder", "{\"auths\":{\"a\":{}}}", NULL},
         {"shop", {"gone"}, "builder", "", "namespace shop has no secret gone, named in imagePullSecrets"},
-        {"shop", {NULL}, NULL, "{\"auths\":{\"b\":{}}}", NULL},
+        {"shop", {NULL}, NULL, "", NULL},
         {"shop", {NULL}, "", "{\"auths\":{\"b\":{}}}", NULL},
         {"shop", {NULL}, "builder", "{\"c\":{}} {\"auths\":{\"a\":{}}}", NULL},
         {"shop", {NULL}, "plain", "", NULL},

@@ -343,7 +343,10 @@ static void refuse_body(struct bw_admission *at, const struct bw_error *err)
                                     .namespace = "",
                                     .name = "",
                                     .operation = "",
-                                    .username = ""};
+                                    .username = "",
+                                    .object = {.name = ""},
+                                    .pod = {.name = ""},
+                                    .service_account = ""};
     const struct bw_outcome outcome = {.decision = "deny",
                                        .reason = "malformed_object",
                                        .code = 400,

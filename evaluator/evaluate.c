@@ -91,17 +91,24 @@ static const char *unreadable_value(const struct bw_rule *rule)
     return NULL;
 }
 
-static const char *missing_data(const struct bw_scope *scope, const char **kind_out)
+/* 0: nothing is wanting for the rule. */
+static int check_data(const struct bw_scope *scope, struct bw_error *why)
 {
-    for (size_t i = 0; scope->report->n_incomplete > 0 && i < BW_LENGTH(scope->trigger->reads); i++) {
-        const char *kind = scope->trigger->reads[i];
-        const char *reason = kind == NULL ? NULL : bw_scope_incomplete(scope, kind);
+    const struct bw_report *previous = scope->trigger->reads_previous ? scope->facts->previous : NULL;
+    bool any = scope->report->n_incomplete > 0 || (previous != NULL && previous->n_incomplete > 0);
+    for (size_t i = 0; any && i < BW_LENGTH(scope->trigger->reads) && scope->trigger->reads[i] != NULL; i++) {
+        const char *kind = scope->trigger->reads[i], *whose = "this image";
+        const char *reason = bw_scope_incomplete(scope, kind);
+        if (reason == NULL && previous != NULL) {
+            const struct bw_scope other = {.report = previous};
+            reason = bw_scope_incomplete(&other, kind);
+            whose = "the previous image";
+        }
         if (reason != NULL) {
-            *kind_out = kind;
-            return reason;
+            return bw_error_set(why, BW_EUNAVAILABLE, "the analysis of %s is incomplete (%s): %s", whose, kind, reason);
         }
     }
-    return NULL;
+    return 0;
 }
 
 /* One rule; its findings are appended without action. prepare_error: what the gate's preparation said, if it failed. */
@@ -110,21 +117,19 @@ static int run_rule(struct evaluation *evaluation, struct bw_rule_result *result
 {
     struct bw_scope *scope = &evaluation->scope;
     size_t first = scope->n_findings;
-    const char *kind = "";
     scope->trigger = rule->trigger;
     scope->rule_id = rule->id;
+    scope->note = NULL;
     memset(scope->deviations, 0, sizeof(scope->deviations));
     *result = (struct bw_rule_result){.rule = rule->index, .outcome = BW_RULE_SILENT};
-    const char *reason = missing_data(scope, &kind);
     const char *fault = unreadable_value(rule);
     struct bw_error failure = {0};
     int status = 0;
     if (fault != NULL) {
         status = bw_error_set(&failure, BW_EINPUT, "%s", fault);
-    } else if (reason != NULL) {
+    } else if (check_data(scope, &failure) != 0) {
         bw_rows_set(scope->deviations, BW_ROW_INCOMPLETE);
-        status =
-            bw_error_set(&failure, BW_EUNAVAILABLE, "the analysis of this image is incomplete (%s): %s", kind, reason);
+        status = -1;
     } else if (prepare_error->code != BW_OK) {
         failure = *prepare_error;
         status = -1;
@@ -144,6 +149,7 @@ static int run_rule(struct evaluation *evaluation, struct bw_rule_result *result
         }
     }
     result->outcome = status != 0 ? BW_RULE_UNDECIDED : scope->n_findings > first ? BW_RULE_FIRED : BW_RULE_SILENT;
+    result->note = status != 0 ? NULL : scope->note;
     memcpy(result->deviations, scope->deviations, sizeof(result->deviations));
     merge_rows(evaluation->decision->deviations, scope->deviations);
     return 0;

@@ -25,6 +25,7 @@ struct bw_facts {
     bool tag_counts; /* the reference's tag is what the registry serves for the digest at hand, or there is no digest
                         (D23) */
     const struct bw_report *report;
+    const struct bw_report *previous;                  /* of the image that the tag led to before; NULL: none known */
     const struct bw_vulnerabilities *vulnerabilities;  /* NULL: no vulnerability data */
     const struct bw_package_feed *npm_feed, *gem_feed; /* NULL: no feed */
     int64_t now_s;
@@ -53,6 +54,7 @@ struct bw_finding {
 struct bw_rule_result {
     unsigned rule; /* index into the policy's rules */
     enum bw_rule_outcome outcome;
+    const char *note;       /* why it had nothing to look at, in our words; NULL: it had */
     uint64_t deviations[2]; /* bit n: row n of docs/anchore-differences.md was applied by this rule */
 };
 

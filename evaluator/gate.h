@@ -19,6 +19,7 @@ struct bw_trigger {
     const struct bw_param *params;
     unsigned n_params;
     const char *reads[3];  /* kinds of data: if the analysis skipped one, the rule cannot be evaluated */
+    bool reads_previous;   /* the same kinds of the image that the tag led to before, if one is known */
     const char *successor; /* retired triggers: what took their place, or NULL */
     /* What goes beyond single parameters: compiles patterns, refuses impossible combinations. Optional. */
     int (*load)(struct bw_loader *loader, struct bw_value *values, struct bw_error *err);
@@ -56,6 +57,7 @@ struct bw_scope {
     bool data_rule;      /* the policy asks itself whether vulnerability data are missing */
     const struct bw_gate *gate;
     const struct bw_trigger *trigger;
+    const char *note;       /* of the running rule: why it has nothing to look at, or NULL */
     uint64_t deviations[2]; /* of the running rule */
     int64_t valid_until_s;
     struct bw_finding *findings;
@@ -101,6 +103,7 @@ void bw_loader_missing(struct bw_loader *loader, unsigned param); /* a required 
 /* The image analysis must keep this file. */
 int bw_loader_need_file(struct bw_loader *loader, const char *path, struct bw_error *err) BW_MUST_CHECK;
 void bw_loader_need_digests(struct bw_loader *loader);
+void bw_loader_need_previous(struct bw_loader *loader);
 bool bw_loader_default_patterns(
     const struct bw_loader *loader); /* the configured secret patterns are the default ones */
 void bw_loader_deviates(struct bw_loader *loader, enum bw_row row);

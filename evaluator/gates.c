@@ -14,6 +14,7 @@ extern const struct bw_gate bw_gate_passwd_file;
 extern const struct bw_gate bw_gate_retrieved_files;
 extern const struct bw_gate bw_gate_ruby_gems;
 extern const struct bw_gate bw_gate_secret_scans;
+extern const struct bw_gate bw_gate_tag_drift;
 extern const struct bw_gate bw_gate_vulnerabilities;
 extern const struct bw_gate bw_gate_anchoresec;
 extern const struct bw_gate bw_gate_dockerfilecheck;
@@ -32,7 +33,6 @@ extern const struct bw_gate bw_gate_suiddiff;
 extern const struct bw_gate bw_gate_ancestry;
 extern const struct bw_gate bw_gate_image_source_drift;
 extern const struct bw_gate bw_gate_stig;
-extern const struct bw_gate bw_gate_tag_drift;
 
 const struct bw_gate *const bw_gates[] = {
     &bw_gate_always,
@@ -48,6 +48,7 @@ const struct bw_gate *const bw_gates[] = {
     &bw_gate_retrieved_files,
     &bw_gate_ruby_gems,
     &bw_gate_secret_scans,
+    &bw_gate_tag_drift,
     &bw_gate_vulnerabilities,
     /* retired */
     &bw_gate_anchoresec,
@@ -68,6 +69,5 @@ const struct bw_gate *const bw_gates[] = {
     &bw_gate_ancestry,
     &bw_gate_image_source_drift,
     &bw_gate_stig,
-    &bw_gate_tag_drift,
     NULL,
 };

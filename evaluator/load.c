@@ -250,6 +250,11 @@ void bw_loader_need_digests(struct bw_loader *loader)
     loader->bundle->needs.file_digests = true;
 }
 
+void bw_loader_need_previous(struct bw_loader *loader)
+{
+    loader->bundle->needs.previous = true;
+}
+
 int bw_loader_need_file(struct bw_loader *loader, const char *path, struct bw_error *err)
 {
     void *array = loader->needed_files;

@@ -58,7 +58,7 @@ static int merge_lists(const char *const **out, size_t *n_out, const char *const
 int bw_needs_merge(struct bw_needs *out, const struct bw_needs *a, const struct bw_needs *b, struct bw_arena *arena,
                    struct bw_error *err)
 {
-    struct bw_needs made = {.file_digests = a->file_digests || b->file_digests};
+    struct bw_needs made = {.file_digests = a->file_digests || b->file_digests, .previous = a->previous || b->previous};
     if (merge_lists(&made.secret_patterns, &made.n_secret_patterns, a->secret_patterns, a->n_secret_patterns,
                     b->secret_patterns, b->n_secret_patterns, arena, err) != 0 ||
         merge_lists(&made.content_patterns, &made.n_content_patterns, a->content_patterns, a->n_content_patterns,

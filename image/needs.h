@@ -16,6 +16,8 @@ struct bw_needs {
     const char *const *retrieved_paths; /* "/etc/passwd" */
     size_t n_retrieved_paths;
     bool file_digests; /* MD5 and SHA-1 of every regular file (packages:verify) */
+    bool previous; /* the report of the image that a tag led to before (tag_drift): the catalog's affair, so no report
+                      covers it and none has to */
 };
 
 extern const char *const bw_default_secret_patterns[]; /* NULL-terminated; Anchore Engine's five, in its words */

@@ -38,6 +38,7 @@ struct bw_verdict_question {
     const char *key; /* all that the verdict depends on, as text */
     struct bw_bundle *bundle;
     struct bw_report *report;
+    struct bw_report *previous; /* NULL: none */
     const struct bw_reference *reference;
     bool tag_counts;
     enum bw_no_mapping no_mapping;

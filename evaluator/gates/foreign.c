@@ -8,4 +8,3 @@
 FOREIGN(ancestry, "ancestry", "Base images of an image, which need a history of analyses.");
 FOREIGN(image_source_drift, "image_source_drift", "Differences between an image and its source repository.");
 FOREIGN(stig, "stig", "Results of STIG profiles.");
-FOREIGN(tag_drift, "tag_drift", "Differences from the image that a tag named before.");

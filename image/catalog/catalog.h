@@ -61,7 +61,9 @@ enum bw_image_state { BW_IMAGE_READY, BW_IMAGE_PENDING, BW_IMAGE_FAILED };
 struct bw_image_variant {
     struct bw_digest digest;
     struct bw_platform platform;
-    struct bw_report *report; /* retained; bw_image_answer_clear releases */
+    struct bw_report *report;   /* retained; bw_image_answer_clear releases */
+    struct bw_report *previous; /* the same, of the image for this platform that the tag led to before; NULL: none is
+                                   known and kept, the tag does not count, or the needs do not ask for it */
 };
 
 struct bw_image_answer {

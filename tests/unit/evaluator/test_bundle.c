@@ -57,7 +57,9 @@ static void every_fault_has_kind_place_and_suggestion(void **state)
         {"{\"version\":\"2_0\",\"policies\":[]}", "unsupported_version", "/version", NULL},
         {BUNDLE(RULE("dokerfile", "exposed_ports", "STOP", PORTS)), "gate_not_found", R "/gate", "dockerfile"},
         {BUNDLE(RULE("stig", "x", "STOP", "")), "gate_not_found", R "/gate", NULL},
-        {BUNDLE(RULE("tag_drift", "packages_added", "STOP", "")), "gate_not_found", R "/gate", NULL},
+        {BUNDLE(RULE("ancestry", "no_ancestors_analyzed", "STOP", "")), "gate_not_found", R "/gate", NULL},
+        {BUNDLE(RULE("tag_drift", "packages_added", "STOP", PARAM("package_type", "deb,rmp"))),
+         "parameter_value_invalid", R "/params/0/value", NULL},
         {BUNDLE(RULE("dockerfile", "exposed_port", "STOP", PORTS)), "trigger_not_found", R "/trigger", "exposed_ports"},
         {BUNDLE(RULE("anchoresec", "nosuch", "STOP", "")), "trigger_not_found", R "/trigger", NULL},
         {BUNDLE(RULE("anchoresec", "vulnhigh", "STOP", "")), "end_of_life", R "/gate", NULL},
@@ -300,6 +302,10 @@ static void needs_are_those_of_the_rules(void **state)
     tear_down(&fixture);
     set_up(&fixture, BUNDLE(RULE("packages", "verify", "STOP", "")), "");
     assert_true(bw_bundle_needs(fixture.bundle)->file_digests);
+    assert_false(bw_bundle_needs(fixture.bundle)->previous);
+    tear_down(&fixture);
+    set_up(&fixture, BUNDLE(RULE("tag_drift", "packages_added", "STOP", "")), "");
+    assert_true(bw_bundle_needs(fixture.bundle)->previous);
     tear_down(&fixture);
 }
 

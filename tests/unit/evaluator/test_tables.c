@@ -73,8 +73,8 @@ static void rows_are_complete(void **state)
             n_triggers += gate->n_triggers;
         }
     }
-    assert_int_equal(n_active, 13 + 1); /* those of the engine, and distro */
-    assert_int_equal(n_triggers, 40 + 1);
+    assert_int_equal(n_active, 13 + 2); /* those of the engine, distro and tag_drift */
+    assert_int_equal(n_triggers, 40 + 1 + 3);
     assert_int_equal(n_retired, 14);
 }
 

@@ -3,6 +3,7 @@
 
 #include "evaluator/gate.h"
 #include "evaluator/pattern.h"
+#include "evaluator/trace.h"
 
 #include <jansson.h>
 #include <stdatomic.h>
@@ -47,6 +48,7 @@ struct bw_selector {
     struct bw_pattern registry, repository, tag;
     enum bw_image_type type;
     const char *value; /* digest or id */
+    const char *label; /* the entry's name, else its id, or NULL */
 };
 
 struct bw_mapping {
@@ -79,9 +81,12 @@ struct bw_bundle {
 struct bw_bundle *bw_bundle_create(const char *text, size_t len); /* empty, with the hash of its text */
 
 /* ---- selectors (evaluator/mapping.c) ---- */
-enum bw_selection { BW_NOT_SELECTED, BW_SELECTED, BW_UNDECIDABLE /* the reference has no tag that could be judged */ };
 enum bw_selection bw_selector_match(const struct bw_selector *selector, const struct bw_facts *facts,
                                     uint64_t deviations[2]);
+/* The same, part by part. What stands behind a part that does not match may be left BW_SELECTED. */
+enum bw_selection bw_selector_match_parts(enum bw_selection parts[BW_SELECTOR_PARTS],
+                                          const struct bw_selector *selector, const struct bw_facts *facts,
+                                          uint64_t deviations[2]);
 
 /* ---- whitelists (evaluator/whitelist.c) ---- */
 int bw_whitelist_build_index(struct bw_whitelist *whitelist, struct bw_arena *arena,

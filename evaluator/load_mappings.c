@@ -70,6 +70,10 @@ static void load_image(struct bw_loader *loader, struct bw_selector *out, const 
 static void load_selector(struct bw_loader *loader, struct bw_selector *out, const json_t *node,
                           const struct bw_trail *at)
 {
+    out->label = bw_load_text(loader, json_object_get(node, "name"));
+    if (out->label == NULL || out->label[0] == '\0') {
+        out->label = bw_load_id(loader, json_object_get(node, "id"));
+    }
     bw_load_pattern(loader, &out->registry, node, "registry", at);
     bw_load_pattern(loader, &out->repository, node, "repository", at);
     load_image(loader, out, node, at);

@@ -70,15 +70,18 @@ static enum bw_selection match_image(const struct bw_selector *selector, const s
     return same ? BW_SELECTED : BW_NOT_SELECTED;
 }
 
-enum bw_selection bw_selector_match(const struct bw_selector *selector, const struct bw_facts *facts,
-                                    uint64_t deviations[2])
+enum bw_selection bw_selector_match_parts(enum bw_selection parts[BW_SELECTOR_PARTS],
+                                          const struct bw_selector *selector, const struct bw_facts *facts,
+                                          uint64_t deviations[2])
 {
     const struct bw_reference *reference = facts->reference;
     if (reference->tag != NULL && reference->digest.text[0] != '\0') {
         bw_rows_set(deviations, BW_ROW_TAG_AND_DIGEST);
     }
-    enum bw_selection place = both(match_text(&selector->registry, reference->registry),
-                                   match_repository(&selector->repository, reference, deviations));
+    parts[BW_PART_REGISTRY] = match_text(&selector->registry, reference->registry);
+    parts[BW_PART_REPOSITORY] = match_repository(&selector->repository, reference, deviations);
+    parts[BW_PART_IMAGE] = BW_SELECTED;
+    enum bw_selection place = both(parts[BW_PART_REGISTRY], parts[BW_PART_REPOSITORY]);
     if (place == BW_NOT_SELECTED) {
         return place;
     }
@@ -88,5 +91,13 @@ enum bw_selection bw_selector_match(const struct bw_selector *selector, const st
     if (nameless || (selector->type == BW_IMAGE_TAG && tagless)) {
         bw_rows_set(deviations, BW_ROW_DIGEST_REFERENCE);
     }
-    return both(place, match_image(selector, facts));
+    parts[BW_PART_IMAGE] = match_image(selector, facts);
+    return both(place, parts[BW_PART_IMAGE]);
+}
+
+enum bw_selection bw_selector_match(const struct bw_selector *selector, const struct bw_facts *facts,
+                                    uint64_t deviations[2])
+{
+    enum bw_selection parts[BW_SELECTOR_PARTS];
+    return bw_selector_match_parts(parts, selector, facts, deviations);
 }

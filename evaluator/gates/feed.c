@@ -81,9 +81,17 @@ int bw_feed_prepare(void **out, struct bw_scope *scope, const char *type, const 
     return result;
 }
 
+static void note_no_feed(struct bw_scope *scope, const struct bw_feed_state *state)
+{
+    if (state->feed == NULL && state->n_installed > 0) {
+        scope->note = "there is no feed of published packages";
+    }
+}
+
 int bw_feed_newer(struct bw_scope *scope, const struct bw_feed_texts *texts, struct bw_error *err)
 {
     const struct bw_feed_state *state = scope->prepared;
+    note_no_feed(scope, state);
     for (size_t i = 0; i < state->n_installed; i++) {
         const struct bw_installed *installed = &state->installed[i];
         for (size_t v = 0; installed->record != NULL && v < installed->n_versions; v++) {
@@ -101,6 +109,7 @@ int bw_feed_newer(struct bw_scope *scope, const struct bw_feed_texts *texts, str
 int bw_feed_unknown(struct bw_scope *scope, const struct bw_feed_texts *texts, struct bw_error *err)
 {
     const struct bw_feed_state *state = scope->prepared;
+    note_no_feed(scope, state);
     for (size_t i = 0; state->any_known && i < state->n_installed; i++) {
         if (state->installed[i].record == NULL && bw_fire(scope, texts->unknown, "{1} {0} is not in the feed", err,
                                                           state->installed[i].name, texts->what) != 0) {
@@ -123,6 +132,7 @@ static bool is_published(const struct bw_feed_package *record, const char *versi
 int bw_feed_version(struct bw_scope *scope, const struct bw_feed_texts *texts, struct bw_error *err)
 {
     const struct bw_feed_state *state = scope->prepared;
+    note_no_feed(scope, state);
     for (size_t i = 0; i < state->n_installed; i++) {
         const struct bw_installed *installed = &state->installed[i];
         for (size_t v = 0; installed->record != NULL && v < installed->n_versions; v++) {

@@ -15,6 +15,7 @@ int bw_vulnerabilities_get(const struct bw_vulnerabilities **out, struct bw_scop
         return 0;
     }
     if (scope->data_rule) {
+        scope->note = "there are no vulnerability data, which is left to the policy's own rule for that";
         *out = NULL;
         return 0;
     }

@@ -40,6 +40,7 @@
 
 /* images */
 #define BW_MAX_VARIANTS           64            /* images of one index for one question; published ones have 20 */
+#define BW_MAX_TAGS               16384         /* remembered with their earlier images: 10 MiB on disk */
 #define BW_MAX_INNER_INDEXES      8             /* indexes within an index, on each of two levels */
 #define BW_MAX_LAYERS             512           /* runtimes stop at 127 of overlayfs; room for odd builders */
 #define BW_MAX_LAYER_BYTES        (4 * BW_GIB)  /* compressed */

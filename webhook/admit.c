@@ -452,6 +452,18 @@ static int parse_subject(struct bw_admission *at, struct bw_subject *subject)
     return -1;
 }
 
+/* What the verdict depends on besides if the bundle compares with what the tag led to before. */
+static const char *previous_key(struct bw_admission *at, const struct bw_image_variant *variant)
+{
+    const struct bw_report *previous = variant->previous;
+    if (!bw_bundle_needs(at->bundle)->previous) {
+        return "";
+    }
+    return previous == NULL ? "after nothing "
+                            : bw_arena_printf(&at->arena, "after %s %x %llx ", previous->digest.text,
+                                              previous->revision, (unsigned long long)previous->completed_s);
+}
+
 /* D42. The digest is not enough to name an analysis: it may have been made again to cover more. */
 static const char *verdict_key(struct bw_admission *at, const struct bw_subject *subject,
                                const struct bw_image_variant *variant, bool tag_counts)
@@ -461,9 +473,13 @@ static const char *verdict_key(struct bw_admission *at, const struct bw_subject 
     char analysis[48];
     (void)snprintf(analysis, sizeof(analysis), " %x %llx%s ", variant->report->revision,
                    (unsigned long long)variant->report->completed_s, tag_counts ? " t" : "");
-    return JOIN(&at->arena, bw_bundle_hash(at->bundle), " ", variant->digest.text, analysis, reference->registry, "/",
-                reference->repository, ":", reference->tag == NULL ? "" : reference->tag, " ", reference->digest.text,
-                " ", platform->os == NULL ? "" : platform->os, "/",
+    const char *previous = previous_key(at, variant);
+    if (previous == NULL) {
+        return NULL;
+    }
+    return JOIN(&at->arena, bw_bundle_hash(at->bundle), " ", variant->digest.text, analysis, previous,
+                reference->registry, "/", reference->repository, ":", reference->tag == NULL ? "" : reference->tag, " ",
+                reference->digest.text, " ", platform->os == NULL ? "" : platform->os, "/",
                 platform->architecture == NULL ? "" : platform->architecture, " ", at->config->hash);
 }
 
@@ -478,6 +494,7 @@ static int judge_variant(struct bw_admission *at, struct bw_subject *subject, si
         .key = verdict_key(at, subject, variant, tag_counts),
         .bundle = at->bundle,
         .report = variant->report,
+        .previous = variant->previous,
         .reference = &subject->reference,
         .tag_counts = tag_counts,
         .no_mapping = at->config->no_mapping_match,
@@ -551,6 +568,7 @@ static void look_at(struct bw_admission *at, struct bw_subject *subject, bool bl
         .platforms = at->platforms,
         .n_platforms = at->n_platforms,
         .allow_blocking_stores = blocking,
+        .previous = bw_bundle_needs(at->bundle)->previous,
         .allow_analysis = true,
         .since_ms = at->since_ms,
     };

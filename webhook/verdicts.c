@@ -112,13 +112,16 @@ static int keep_finding(struct bw_kept_finding *into, const struct bw_finding *f
 }
 
 /* Whether the rule was not evaluated because the analysis has no complete data of a kind that it reads. */
-static bool lacks_data(const struct bw_finding *finding, const struct bw_report *report)
+static bool lacks_data(const struct bw_finding *finding, const struct bw_verdict_question *question)
 {
-    const struct bw_scope scope = {.report = report};
-    const struct bw_gate *gate = finding->undecided && report->n_incomplete > 0 ? bw_gate_find(finding->gate) : NULL;
+    const struct bw_gate *gate = finding->undecided ? bw_gate_find(finding->gate) : NULL;
     const struct bw_trigger *trigger = gate == NULL ? NULL : bw_trigger_find(gate, finding->trigger);
+    const struct bw_scope now = {.report = question->report}, before = {.report = question->previous};
+    bool both = trigger != NULL && trigger->reads_previous && question->previous != NULL;
     for (size_t i = 0; trigger != NULL && i < BW_LENGTH(trigger->reads); i++) {
-        if (trigger->reads[i] != NULL && bw_scope_incomplete(&scope, trigger->reads[i]) != NULL) {
+        const char *kind = trigger->reads[i];
+        if (kind != NULL &&
+            (bw_scope_incomplete(&now, kind) != NULL || (both && bw_scope_incomplete(&before, kind) != NULL))) {
             return true;
         }
     }
@@ -126,8 +129,8 @@ static bool lacks_data(const struct bw_finding *finding, const struct bw_report 
 }
 
 /* Copies what a denial will say, worst first; a rule with thousands of findings leaves room for the others. */
-static int keep_findings(struct held *held, const struct bw_decision *decision, const struct bw_report *report,
-                         struct bw_error *err)
+static int keep_findings(struct held *held, const struct bw_decision *decision,
+                         const struct bw_verdict_question *question, struct bw_error *err)
 {
     struct bw_verdict *verdict = &held->verdict;
     struct bw_kept_finding *kept = bw_arena_array(&held->arena, BW_MAX_VERDICT_FINDINGS, sizeof(*kept)), *first = NULL;
@@ -142,7 +145,7 @@ static int keep_findings(struct held *held, const struct bw_decision *decision, 
             }
             verdict->n_stop += wanted == BW_STOP && !finding->undecided;
             verdict->n_undecided += finding->undecided;
-            verdict->n_incomplete += lacks_data(finding, report);
+            verdict->n_incomplete += lacks_data(finding, question);
             verdict->n_warn += wanted == BW_WARN;
             bool same =
                 first != NULL && first->finding.policy == finding->policy && first->finding.rule == finding->rule;
@@ -198,6 +201,7 @@ static int evaluate(struct bw_verdict **out, const struct bw_verdict_question *q
     const struct bw_facts facts = {.reference = question->reference,
                                    .tag_counts = question->tag_counts,
                                    .report = question->report,
+                                   .previous = question->previous,
                                    .now_s = question->now_s};
     bw_arena_init(&arena, BW_ARENA_EVALUATION);
     if (bw_evaluate(&decision, question->bundle, &facts, question->no_mapping, &arena, err) != 0) {
@@ -212,7 +216,7 @@ static int evaluate(struct bw_verdict **out, const struct bw_verdict_question *q
         policies = bw_arena_printf(&held->arena, "%s%s%s", policies, i == 0 ? "" : " ", decision.policies[i].policy_id);
     }
     held->verdict.policies = policies == NULL ? "" : policies;
-    if (keep_findings(held, &decision, question->report, err) != 0) {
+    if (keep_findings(held, &decision, question, err) != 0) {
         bw_verdict_release(&held->verdict);
         return -1;
     }
@@ -287,6 +291,7 @@ static void free_task(struct task *task)
 {
     bw_bundle_release(task->question.bundle);
     bw_report_release(task->question.report);
+    bw_report_release(task->question.previous);
     bw_arena_clear(&task->arena);
     free(task);
 }
@@ -301,6 +306,7 @@ static struct task *make_task(const struct bw_verdict_question *question, uint64
     task->question = *question;
     task->question.bundle = bw_bundle_retain(question->bundle);
     task->question.report = bw_report_retain(question->report);
+    task->question.previous = question->previous == NULL ? NULL : bw_report_retain(question->previous);
     task->question.key = bw_arena_strdup(&task->arena, question->key);
     task->question.reference = &task->reference;
     task->ticket = ticket;
@@ -410,7 +416,9 @@ void bw_verdicts_destroy(struct bw_verdicts *verdicts)
 
 static bool is_short(const struct bw_verdict_question *question)
 {
-    return question->at_once || question->report->n_files + question->report->n_packages < SHORT_EVALUATION;
+    size_t n_previous = question->previous == NULL ? 0 : question->previous->n_packages;
+    return question->at_once ||
+           question->report->n_files + question->report->n_packages + n_previous < SHORT_EVALUATION;
 }
 
 static int queue(struct bw_verdicts *verdicts, const struct bw_verdict_question *question, uint64_t *ticket,

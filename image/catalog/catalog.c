@@ -152,7 +152,8 @@ struct ask { /* one question on its way to an answer */
     struct bw_known_keys keys;
     struct bw_known_clock clock;
     struct bw_needs_box *needs;
-    bool again; /* the registry is to be asked behind the answer's back */
+    bool again;      /* the registry is to be asked behind the answer's back */
+    int64_t seen_ms; /* when the tag was seen to lead to the digest */
 };
 
 enum step { STEP_ON, STEP_RESOLVE, STEP_FAILED, STEP_SPENT };
@@ -174,6 +175,7 @@ static enum step find_digest(struct ask *ask)
         }
         answer->stale = tag == BW_KNOWN_STALE || tag == BW_KNOWN_RETRY;
         answer->tag_current = tag != BW_KNOWN_FAILED && (!own_digest || bw_digest_equal(&tagged, &reference->digest));
+        ask->seen_ms = answer->tag_current ? bw_known_seen_ms(known, &ask->keys, &tagged) : 0;
         if (!own_digest) {
             answer->digest = tagged;
         }
@@ -342,6 +344,110 @@ static int submit_analysis(struct ask *ask, const struct bw_digest *digest)
     return key == NULL ? -1 : submit(ask, key, digest);
 }
 
+/* ---- what the tag led to before ---- */
+
+const char *bw_catalog_previous_key(const struct bw_digest *digest, struct bw_arena *arena)
+{
+    return bw_arena_printf(arena, "previous %s", digest->text);
+}
+
+/* An index may hold several images for one platform (of Windows): they are told apart by their order. */
+static const char *tag_key(const struct ask *ask, const struct bw_image_variant *variant)
+{
+    const struct bw_reference *reference = ask->question->reference;
+    const struct bw_platform *platform = &variant->platform;
+    unsigned nth = 0;
+    for (const struct bw_image_variant *other = ask->answer.variants; other < variant; other++) {
+        nth += strcmp(other->platform.os, platform->os) == 0 &&
+               strcmp(other->platform.architecture, platform->architecture) == 0 &&
+               strcmp(other->platform.variant, platform->variant) == 0;
+    }
+    return bw_arena_printf(ask->arena, "%s/%s:%s %s/%s/%s %u", reference->registry, reference->repository,
+                           reference->tag, platform->os, platform->architecture, platform->variant, nth);
+}
+
+static int submit_look_back(struct ask *ask, const char *tag, const struct bw_digest *digest)
+{
+    const char *key = bw_arena_printf(ask->arena, "look back %s %s", tag, digest->text);
+    if (key == NULL) {
+        return -1;
+    }
+    uint64_t job = bw_jobs_join(ask->catalog->jobs, key, strlen(key));
+    if (job == 0) {
+        struct bw_task *task = make_task(ask);
+        if (task == NULL) {
+            return -1;
+        }
+        task->kind = BW_TASK_LOOK_BACK;
+        task->digest = *digest;
+        task->seen_ms = ask->seen_ms;
+        task->tag_key = bw_arena_strdup(&task->arena, tag);
+        if (task->tag_key == NULL) {
+            bw_catalog_free_task(task);
+            return -1;
+        }
+        /* Like a job that asks the registry, it is short and needs no room among the analyses. */
+        if (bw_jobs_submit(&job, ask->catalog->jobs, key, strlen(key), task->reference.registry, true, task,
+                           &ask->answer.error) != 0) {
+            ask->answer.state = BW_IMAGE_FAILED;
+            return 0;
+        }
+    }
+    make_pending(ask, job);
+    return 0;
+}
+
+/* false: it is not noted yet that the tag leads to `digest`. *before stays empty when nothing came before it. */
+static bool recall(struct bw_digest *before, struct ask *ask, const char *tag, const struct bw_digest *digest)
+{
+    pthread_mutex_lock(&ask->catalog->lock);
+    const struct bw_tag_history *history = bw_tags_find(&ask->catalog->tags, tag);
+    bool noted = history != NULL && !bw_tag_history_lacks(history, digest, ask->seen_ms);
+    const struct bw_digest *found = noted ? bw_tag_history_before(history, digest) : NULL;
+    if (found != NULL) {
+        *before = *found;
+    }
+    pthread_mutex_unlock(&ask->catalog->lock);
+    return noted;
+}
+
+static bool is_known_absent(struct ask *ask, const char *previous_key)
+{
+    struct bw_error why = {0};
+    pthread_mutex_lock(&ask->catalog->lock);
+    bool absent =
+        bw_known_failure(&ask->catalog->known, &(struct bw_known_keys){.content = previous_key}, ask->clock, &why);
+    pthread_mutex_unlock(&ask->catalog->lock);
+    return absent;
+}
+
+/* The report of the image before this one; a job when that is not known, or the report not at hand. 0, or -1: the arena
+ * is spent. */
+static int find_previous(struct ask *ask, struct bw_image_variant *variant)
+{
+    static const struct bw_needs none = {0};
+    struct bw_digest before = {{0}};
+    const char *tag = tag_key(ask, variant);
+    if (tag == NULL) {
+        return -1;
+    }
+    if (!recall(&before, ask, tag, &variant->digest)) {
+        return submit_look_back(ask, tag, &variant->digest);
+    }
+    if (before.text[0] == '\0') {
+        return 0;
+    }
+    variant->previous = bw_catalog_look(ask->catalog, &before, &none, ask->question->allow_blocking_stores, NULL);
+    if (variant->previous != NULL) {
+        return 0;
+    }
+    const char *key = bw_catalog_previous_key(&before, ask->arena);
+    if (key == NULL) {
+        return -1;
+    }
+    return is_known_absent(ask, key) ? 0 : submit_look_back(ask, tag, &variant->digest);
+}
+
 /* ---- asking ---- */
 
 /* A report for every variant, or why not. 0, or -1: the arena is spent. */
@@ -387,6 +493,16 @@ static int find_reports(struct ask *ask)
             return 0;
         }
         pending = pending == 0 ? answer->job : pending;
+    }
+    bool look_back = pending == 0 && ask->question->previous && answer->tag_current;
+    for (size_t i = 0; look_back && i < answer->n_variants; i++) {
+        if (find_previous(ask, &answer->variants[i]) != 0) {
+            return -1;
+        }
+        if (answer->state == BW_IMAGE_FAILED) {
+            return 0;
+        }
+        pending = answer->state == BW_IMAGE_PENDING && pending == 0 ? answer->job : pending;
     }
     if (pending != 0) {
         make_pending(ask, pending);
@@ -438,6 +554,7 @@ void bw_image_answer_clear(struct bw_image_answer *answer)
 {
     for (size_t i = 0; i < answer->n_variants; i++) {
         bw_report_release(answer->variants[i].report);
+        bw_report_release(answer->variants[i].previous);
     }
     answer->variants = NULL;
     answer->n_variants = 0;
@@ -536,6 +653,7 @@ int bw_catalog_create(struct bw_catalog **out, struct bw_store **stores, size_t 
                                                             .tag_stale_ms = options->tag_stale_ms,
                                                             .negative_ttl_ms = options->negative_ttl_ms,
                                                             .auth_ttl_ms = options->auth_ttl_ms});
+    bw_tags_init(&catalog->tags);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned analyses = options->analyses != 0 ? options->analyses : cores > 2 ? (unsigned)cores : 2;
     struct bw_jobs_options jobs = {.threads = {QUICK_THREADS, analyses},
@@ -570,6 +688,7 @@ void bw_catalog_destroy(struct bw_catalog *catalog)
     }
     free(catalog->stores);
     bw_known_clear(&catalog->known);
+    bw_lru_clear(&catalog->tags);
     bw_needs_box_release(catalog->needs);
     pthread_mutex_destroy(&catalog->lock);
     free(catalog);

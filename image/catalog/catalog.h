@@ -14,7 +14,7 @@
  *
  * Reports are shared by digest, but an answer is given only to an identity that the registry lately showed the digest
  * in the repository named (known.h). In an outage what was shown within tag_stale_ms still counts, and the answer says
- * so.
+ * so. What a tag led to before is remembered by its name for all who may see what it leads to now (tags.h).
  */
 struct bw_catalog;
 
@@ -50,6 +50,7 @@ struct bw_image_question {
     const struct bw_platform *platforms; /* none: every runnable manifest of an index */
     size_t n_platforms;
     bool allow_blocking_stores; /* false on an event loop: slow stores are asked by a job instead */
+    bool previous;              /* remember what the tag leads to, and hand out what it led to before */
     bool allow_analysis;        /* false: an image not in the stores that may be asked is BW_ENOTFOUND "not_analyzed" */
     /* When what asks began (bw_monotonic_ms): what jobs learned after it counts for it, however short the lifetimes, so
      * that who waits for a job finds its result. 0: what is younger than a second. */
@@ -63,7 +64,7 @@ struct bw_image_variant {
     struct bw_platform platform;
     struct bw_report *report;   /* retained; bw_image_answer_clear releases */
     struct bw_report *previous; /* the same, of the image for this platform that the tag led to before; NULL: none is
-                                   known and kept, the tag does not count, or the needs do not ask for it */
+                                   known and in the stores, the tag does not count, or the question does not ask */
 };
 
 struct bw_image_answer {

@@ -28,8 +28,9 @@ struct bw_recent {
 };
 
 struct bw_catalog {
-    pthread_mutex_t lock; /* over known, needs, recent */
+    pthread_mutex_t lock; /* over known, tags, needs, recent */
     struct bw_known known;
+    struct bw_lru tags; /* tags.h */
     struct bw_needs_box *needs;
     struct bw_recent recent[BW_MAX_VARIANTS];
     size_t next_recent;
@@ -42,14 +43,16 @@ struct bw_catalog {
 };
 
 struct bw_task { /* of one job */
-    enum { BW_TASK_RESOLVE, BW_TASK_ANALYSE } kind;
+    enum { BW_TASK_RESOLVE, BW_TASK_ANALYSE, BW_TASK_LOOK_BACK } kind;
     struct bw_arena arena;
     struct bw_image_source *source;
     struct bw_reference reference;
-    struct bw_digest digest; /* ANALYSE */
+    struct bw_digest digest; /* ANALYSE, LOOK_BACK */
     struct bw_known_keys keys;
     struct bw_needs_box *needs; /* ANALYSE */
     struct bw_report *partial;  /* ANALYSE: a report that does not cover the needs */
+    const char *tag_key;        /* LOOK_BACK */
+    int64_t seen_ms;            /* LOOK_BACK: when the tag led to the digest */
     int64_t since_ms;
 };
 
@@ -59,6 +62,8 @@ void bw_catalog_report_key(char *out, const struct bw_catalog *catalog, const st
 /* A report that covers the needs, retained, or NULL; *partial_out (may be NULL) then is one that does not, or NULL. */
 struct bw_report *bw_catalog_look(struct bw_catalog *catalog, const struct bw_digest *digest,
                                   const struct bw_needs *needs, bool blocking, struct bw_report **partial_out);
+/* What the tag's earlier report is kept by as a failure when no store has it; NULL: the arena is spent. */
+const char *bw_catalog_previous_key(const struct bw_digest *digest, struct bw_arena *arena);
 /* Into every store before `below`, and among the recent ones. */
 void bw_catalog_keep(struct bw_catalog *catalog, const char *key, struct bw_report *report, size_t below);
 /* Whether the manifest, and every index that it holds, is known. With the lock held. */

@@ -168,6 +168,19 @@ enum bw_known_state bw_known_tag(struct bw_digest *out, struct bw_known *known, 
     return judge(out, known, keys->tag, keys, known->times.tag_ttl_ms, clock, err);
 }
 
+int64_t bw_known_seen_ms(struct bw_known *known, const struct bw_known_keys *keys, const struct bw_digest *digest)
+{
+    const char *const names[] = {keys->tag, keys->tag + keys->identity_len};
+    int64_t latest_ms = 0;
+    for (size_t i = 0; i < BW_LENGTH(names); i++) {
+        const struct sighting *seen = bw_lru_find(&known->sightings, names[i], strlen(names[i]));
+        if (seen != NULL && bw_digest_equal(&seen->digest, digest) && seen->made_ms > latest_ms) {
+            latest_ms = seen->made_ms;
+        }
+    }
+    return latest_ms;
+}
+
 enum bw_known_state bw_known_right(struct bw_known *known, const struct bw_known_keys *keys, enum bw_known_state tag,
                                    const struct bw_digest *tagged, const struct bw_digest *digest,
                                    struct bw_known_clock clock, struct bw_error *err)

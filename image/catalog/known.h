@@ -64,6 +64,8 @@ enum bw_known_state {
 /* With NOT, *out is the digest that would do in an outage, or untouched. */
 enum bw_known_state bw_known_tag(struct bw_digest *out, struct bw_known *known, const struct bw_known_keys *keys,
                                  struct bw_known_clock clock, struct bw_error *err);
+/* When the tag of the keys was last seen to lead to the digest; 0: not any more known. */
+int64_t bw_known_seen_ms(struct bw_known *known, const struct bw_known_keys *keys, const struct bw_digest *digest);
 /* Whether the identity may use the digest of the keys; a known tag that leads to it is enough. */
 enum bw_known_state bw_known_right(struct bw_known *known, const struct bw_known_keys *keys, enum bw_known_state tag,
                                    const struct bw_digest *tagged, const struct bw_digest *digest,

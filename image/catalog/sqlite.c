@@ -26,7 +26,7 @@ struct sqlite_store {
     struct bw_store base;
     pthread_mutex_t lock; /* one connection, one user at a time */
     sqlite3 *db;          /* NULL: could not be opened again after it was corrupt */
-    sqlite3_stmt *get, *put, *touch, *total, *evict, *remove;
+    sqlite3_stmt *get, *put, *touch, *total, *evict, *remove, *get_tag, *put_tag, *evict_tags;
     uint64_t max_bytes;
     char path[PATH_MAX];
 };
@@ -37,7 +37,15 @@ static const char schema[] = "CREATE TABLE IF NOT EXISTS reports ("
                              " hash BLOB NOT NULL,"
                              " used_at INTEGER NOT NULL,"
                              " size INTEGER NOT NULL);"
-                             "CREATE INDEX IF NOT EXISTS reports_by_use ON reports (used_at, size);";
+                             "CREATE INDEX IF NOT EXISTS reports_by_use ON reports (used_at, size);"
+                             "CREATE TABLE IF NOT EXISTS tags ("
+                             " key TEXT NOT NULL UNIQUE,"
+                             " now TEXT NOT NULL,"
+                             " before TEXT NOT NULL,"
+                             " earlier TEXT NOT NULL,"
+                             " used_at INTEGER NOT NULL);"
+                             "CREATE INDEX IF NOT EXISTS tags_by_use ON tags (used_at);";
+_Static_assert(BW_TAG_HISTORY == 3, "tags has a column for each");
 
 static int failure(struct sqlite_store *store, const char *doing, struct bw_error *err)
 {
@@ -47,8 +55,9 @@ static int failure(struct sqlite_store *store, const char *doing, struct bw_erro
 
 static void close_file(struct sqlite_store *store)
 {
-    sqlite3_stmt **const statements[] = {&store->get,   &store->put,   &store->touch,
-                                         &store->total, &store->evict, &store->remove};
+    sqlite3_stmt **const statements[] = {&store->get,     &store->put,     &store->touch,
+                                         &store->total,   &store->evict,   &store->remove,
+                                         &store->get_tag, &store->put_tag, &store->evict_tags};
     for (size_t i = 0; i < BW_LENGTH(statements); i++) {
         (void)sqlite3_finalize(*statements[i]);
         *statements[i] = NULL;
@@ -69,6 +78,11 @@ static int prepare(struct sqlite_store *store)
         {&store->total, "SELECT coalesce(sum(size), 0) FROM reports"},
         {&store->evict, "DELETE FROM reports WHERE rowid = (SELECT rowid FROM reports ORDER BY used_at LIMIT 1)"},
         {&store->remove, "DELETE FROM reports WHERE key = ?1"},
+        {&store->get_tag, "SELECT now, before, earlier FROM tags WHERE key = ?1"},
+        {&store->put_tag,
+         "INSERT OR REPLACE INTO tags (key, now, before, earlier, used_at) VALUES (?1, ?2, ?3, ?4, ?5)"},
+        {&store->evict_tags, "DELETE FROM tags WHERE rowid IN"
+                             " (SELECT rowid FROM tags ORDER BY used_at DESC, rowid DESC LIMIT -1 OFFSET ?1)"},
     };
     int status = SQLITE_OK;
     for (size_t i = 0; i < BW_LENGTH(rows) && status == SQLITE_OK; i++) {
@@ -289,6 +303,79 @@ static int sqlite_put(struct bw_store *base, const char *key, struct bw_report *
     return result;
 }
 
+/* ---- tags ---- */
+
+/* A row with something else than digests in it is one that nobody wrote. */
+static int read_tag(struct bw_tag_history *out, struct sqlite_store *store, const char *key)
+{
+    struct bw_tag_history history = {0};
+    int status = (int)bind_and_step(store->get_tag, key);
+    for (int i = 0; status == SQLITE_ROW && i < BW_TAG_HISTORY; i++) {
+        const char *text = (const char *)sqlite3_column_text(store->get_tag, i);
+        int len = sqlite3_column_bytes(store->get_tag, i);
+        if (text == NULL || len == 0) {
+            break;
+        }
+        status =
+            bw_digest_parse(&history.digests[history.n_digests], text, (size_t)len, NULL) == 0 ? status : SQLITE_DONE;
+        history.n_digests++;
+    }
+    release_statement(store->get_tag);
+    if (status == SQLITE_ROW) {
+        *out = history;
+    }
+    return status;
+}
+
+static int sqlite_get_tag(struct bw_tag_history *out, struct bw_store *base, const char *key, struct bw_error *err)
+{
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    int result = 0;
+    pthread_mutex_lock(&store->lock);
+    int status = store->db == NULL ? SQLITE_CANTOPEN : read_tag(out, store, key);
+    if (status == SQLITE_DONE) {
+        result = bw_error_set(err, BW_ENOTFOUND, "nothing of %.100s in %s", key, store->path);
+    } else if (status != SQLITE_ROW) {
+        result = failure(store, "reading", err);
+    }
+    if (is_corrupt(status)) {
+        (void)begin_anew(store);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return result;
+}
+
+static int write_tag(struct sqlite_store *store, const char *key, const struct bw_tag_history *history)
+{
+    for (int i = 0; i < BW_TAG_HISTORY; i++) {
+        const char *text = (size_t)i < history->n_digests ? history->digests[i].text : "";
+        (void)sqlite3_bind_text(store->put_tag, i + 2, text, -1, SQLITE_STATIC);
+    }
+    (void)sqlite3_bind_int64(store->put_tag, BW_TAG_HISTORY + 2, bw_wall_s());
+    int status = (int)bind_and_step(store->put_tag, key);
+    release_statement(store->put_tag);
+    if (status == SQLITE_DONE) {
+        (void)sqlite3_bind_int64(store->evict_tags, 1, BW_MAX_TAGS);
+        status = sqlite3_step(store->evict_tags);
+        release_statement(store->evict_tags);
+    }
+    return status;
+}
+
+static int sqlite_put_tag(struct bw_store *base, const char *key, const struct bw_tag_history *history,
+                          struct bw_error *err)
+{
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    pthread_mutex_lock(&store->lock);
+    int status = store->db == NULL ? SQLITE_CANTOPEN : write_tag(store, key, history);
+    int result = status == SQLITE_DONE ? 0 : failure(store, "writing", err);
+    if (is_corrupt(status)) {
+        (void)begin_anew(store);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return result;
+}
+
 static void sqlite_destroy(struct bw_store *base)
 {
     struct sqlite_store *store = (struct sqlite_store *)base;
@@ -298,7 +385,13 @@ static void sqlite_destroy(struct bw_store *base)
 }
 
 static const struct bw_store_ops sqlite_ops = {
-    .name = "sqlite", .get = sqlite_get, .put = sqlite_put, .destroy = sqlite_destroy};
+    .name = "sqlite",
+    .get = sqlite_get,
+    .put = sqlite_put,
+    .get_tag = sqlite_get_tag,
+    .put_tag = sqlite_put_tag,
+    .destroy = sqlite_destroy,
+};
 
 int bw_store_sqlite_create(struct bw_store **out, const char *folder, uint64_t max_bytes, bool *recovered,
                            struct bw_error *err)

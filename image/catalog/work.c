@@ -298,12 +298,77 @@ static void analyse(struct bw_catalog *catalog, struct bw_job *job, struct bw_ta
     bw_report_release(report);
 }
 
+/* ---- what a tag led to before ---- */
+
+/* What the slow stores know of the tag. false: one of them failed, and is better left as it is. */
+static bool load_history(struct bw_tag_history *out, struct bw_catalog *catalog, const char *key)
+{
+    bool sound = true;
+    for (size_t i = 0; i < catalog->n_stores; i++) {
+        struct bw_store *store = catalog->stores[i];
+        struct bw_error err = {0};
+        if (store->ops->get_tag != NULL && store->ops->get_tag(out, store, key, &err) == 0) {
+            return true;
+        }
+        bool failed = err.code != BW_OK && err.code != BW_ENOTFOUND;
+        atomic_fetch_add(&catalog->store_faults, failed);
+        sound = sound && !failed;
+    }
+    return sound;
+}
+
+static void store_history(struct bw_catalog *catalog, const char *key, const struct bw_tag_history *history)
+{
+    for (size_t i = 0; i < catalog->n_stores; i++) {
+        struct bw_store *store = catalog->stores[i];
+        struct bw_error err = {0};
+        if (store->ops->put_tag != NULL && store->ops->put_tag(store, key, history, &err) != 0) {
+            atomic_fetch_add(&catalog->store_faults, 1);
+        }
+    }
+}
+
+/* Remembers what the tag leads to, then brings the report of what it led to before to where it is at hand. */
+static void look_back(struct bw_catalog *catalog, struct bw_task *task)
+{
+    static const struct bw_needs none = {0};
+    struct bw_tag_history loaded = {0};
+    bool sound = load_history(&loaded, catalog, task->tag_key);
+    pthread_mutex_lock(&catalog->lock);
+    struct bw_tag_history *history = bw_tags_find(&catalog->tags, task->tag_key);
+    if (history == NULL) {
+        history = bw_tags_put(&catalog->tags, task->tag_key, &loaded);
+    }
+    bw_tag_history_note(history, &task->digest, task->seen_ms);
+    struct bw_tag_history noted = *history;
+    pthread_mutex_unlock(&catalog->lock);
+    if (sound) {
+        store_history(catalog, task->tag_key, &noted);
+    }
+    const struct bw_digest *before = bw_tag_history_before(&noted, &task->digest);
+    struct bw_report *report = before == NULL ? NULL : bw_catalog_look(catalog, before, &none, true, NULL);
+    const char *key = before == NULL || report != NULL ? NULL : bw_catalog_previous_key(before, &task->arena);
+    if (key != NULL) {
+        struct bw_error why = {0};
+        (void)bw_error_set(&why, BW_ENOTFOUND, "the report of %s is not kept", before->text);
+        pthread_mutex_lock(&catalog->lock);
+        bw_known_fault(&catalog->known, &(struct bw_known_keys){.content = key}, &why, catalog->options.negative_ttl_ms,
+                       bw_monotonic_ms());
+        pthread_mutex_unlock(&catalog->lock);
+    }
+    bw_report_release(report);
+}
+
 enum bw_lane bw_catalog_run(void *payload, struct bw_job *job, enum bw_lane lane)
 {
     struct bw_catalog *catalog = payload;
     struct bw_task *task = job->task;
     if (task->kind == BW_TASK_RESOLVE) {
         resolve(catalog, task);
+        return BW_LANE_OVER;
+    }
+    if (task->kind == BW_TASK_LOOK_BACK) {
+        look_back(catalog, task);
         return BW_LANE_OVER;
     }
     struct bw_report *report = bw_catalog_look(catalog, &task->digest, &task->needs->needs, true,

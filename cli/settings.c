@@ -318,6 +318,7 @@ int bw_image_look_up(struct bw_image_answer *out, struct bw_reference *reference
         .platforms = platform,
         .n_platforms = platform == NULL ? 0 : 1,
         .allow_blocking_stores = true,
+        .previous = folder == NULL, /* the tags of a folder are no registry's */
         .allow_analysis = true,
         .since_ms = bw_monotonic_ms(),
     };

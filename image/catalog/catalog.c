@@ -494,7 +494,7 @@ static int find_reports(struct ask *ask)
         }
         pending = pending == 0 ? answer->job : pending;
     }
-    bool look_back = pending == 0 && ask->question->previous && answer->tag_current;
+    bool look_back = pending == 0 && ask->question->previous && ask->needs->needs.previous && answer->tag_current;
     for (size_t i = 0; look_back && i < answer->n_variants; i++) {
         if (find_previous(ask, &answer->variants[i]) != 0) {
             return -1;
@@ -607,7 +607,8 @@ int bw_catalog_set_needs(struct bw_catalog *catalog, const struct bw_needs *need
     }
     pthread_mutex_lock(&catalog->lock);
     struct bw_needs_box *old = catalog->needs;
-    bool same = old != NULL && bw_needs_cover(&old->needs, needs) && bw_needs_cover(needs, &old->needs);
+    bool same = old != NULL && bw_needs_cover(&old->needs, needs) && bw_needs_cover(needs, &old->needs) &&
+                old->needs.previous == needs->previous;
     if (same) {
         old = box;
     } else {

@@ -183,6 +183,7 @@ static void open_catalog(struct bench *bench)
     assert_int_equal(0, bw_store_memory_create(&stores[0], 1 << 20, &err));
     assert_int_equal(0, bw_store_sqlite_create(&stores[1], bench->folder, 1 << 22, &recovered, &err));
     assert_int_equal(0, bw_catalog_create(&bench->catalog, stores, 2, &options, &err));
+    assert_int_equal(0, bw_catalog_set_needs(bench->catalog, &(struct bw_needs){.previous = true}, &err));
 }
 
 static void restart(struct bench *bench)
@@ -301,6 +302,12 @@ static void who_does_not_ask_for_it_gets_and_leaves_nothing(void **state)
     assert_int_equal(BW_IMAGE_READY, answer.state);
     assert_null(answer.variants[0].previous);
     bw_image_answer_clear(&answer);
+    struct bw_error err = {0};
+    assert_int_equal(0, bw_catalog_set_needs(bench->catalog, &(struct bw_needs){0}, &err));
+    move_tag(bench, image_a);
+    expect_previous(bench, bench->alice, "reg.example/app:1", NULL);
+    assert_int_equal(0, bw_catalog_set_needs(bench->catalog, &(struct bw_needs){.previous = true}, &err));
+    expect_previous(bench, bench->alice, "reg.example/app:1", image_b);
 }
 
 static void what_a_tag_led_to_is_known_after_a_restart(void **state)

@@ -64,6 +64,7 @@ struct bw_http_client {
     struct bw_address_block *allow;
     size_t n_allow;
     long connect_timeout_ms, low_speed_bytes_per_s, low_speed_s;
+    bool http1;
     struct bw_http_proxies proxies;
     /* The system's CAs: a folder with hashed names, of which only what a connection needs is read; else one bundle,
      * which takes 20 ms to parse. */

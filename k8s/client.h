@@ -6,7 +6,7 @@
 
 /*
  * The way to an API server: where it is, whom to trust, who we are. In a cluster from the ServiceAccount's folder,
- * whose token and CA are read again as the kubelet renews them; outside from a kubeconfig. Redirects are never
+ * whose token and CA are read again as the kubelet renews them; outside of one a client is refused. Redirects are never
  * followed. Safe to share between threads; every call blocks, so none is made on an event loop.
  */
 struct bw_kube_client;

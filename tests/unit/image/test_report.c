@@ -37,7 +37,11 @@ static struct bw_report_builder *fill(void)
     head->n_layers = 2;
     head->distro = "debian";
     head->dockerfile = "FROM scratch\nUSER caf\xe9";
-    head->covers = (struct bw_needs){secrets, 2, NULL, 0, paths, 1, true};
+    head->covers = (struct bw_needs){.secret_patterns = secrets,
+                                     .n_secret_patterns = 2,
+                                     .retrieved_paths = paths,
+                                     .n_retrieved_paths = 1,
+                                     .file_digests = true};
     const char *licenses[] = {"MIT", "GPL-2"};
     assert_int_equal(0, bw_report_add_package(builder,
                                               &(struct bw_package){.type = "dpkg",

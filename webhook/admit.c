@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "webhook/access.h"
 #include "webhook/subject.h"
 
 #include <stdio.h>
@@ -19,8 +20,10 @@ struct bw_admission {
     const struct bw_services *services;
     struct bw_config *config;
     struct bw_bundle_set *bundles;
-    struct bw_bundle *bundle; /* in bundles */
-    struct bw_image_source *source;
+    struct bw_bundle *bundle;       /* in bundles */
+    struct bw_image_source *source; /* with the configured credentials */
+    struct bw_access_way way;       /* with the pod's as well */
+    bool reread;                    /* its Secrets were read a second time */
     struct bw_review review;
     struct bw_review_head head;
     int64_t since_ms;
@@ -555,6 +558,29 @@ static void judge(struct bw_admission *at, struct bw_subject *subject, const str
     subject->state = BW_SUBJECT_DECIDED;
 }
 
+/* K-605: a Secret that a registry refuses may have been replaced since it was read. True once: then it is read again.
+ */
+static bool is_refused(struct bw_admission *at, const struct bw_error *err)
+{
+    if (bw_fault_of(err) != BW_FAULT_UNAUTHORIZED || at->way.n_paths == 0 || at->reread) {
+        return false;
+    }
+    at->reread = true;
+    bw_access_forget(&at->way, at->services->lookup);
+    bw_image_source_release(at->way.source);
+    at->way = (struct bw_access_way){0};
+    return true;
+}
+
+/* K-604: a Secret that is not there is no fault, unless it is missed. */
+static void explain_refusal(const struct bw_admission *at, struct bw_subject *subject)
+{
+    if (subject->fault == BW_FAULT_UNAUTHORIZED && at->way.note != NULL) {
+        size_t len = strlen(subject->error.message);
+        (void)snprintf(subject->error.message + len, sizeof(subject->error.message) - len, " (%s)", at->way.note);
+    }
+}
+
 static void look_at(struct bw_admission *at, struct bw_subject *subject, bool blocking)
 {
     struct bw_image_answer image = {0};
@@ -563,7 +589,7 @@ static void look_at(struct bw_admission *at, struct bw_subject *subject, bool bl
         return;
     }
     const struct bw_image_question question = {
-        .source = at->source,
+        .source = at->way.source,
         .reference = &subject->reference,
         .platforms = at->platforms,
         .n_platforms = at->n_platforms,
@@ -580,8 +606,11 @@ static void look_at(struct bw_admission *at, struct bw_subject *subject, bool bl
         judge(at, subject, &image, blocking);
     } else if (image.state == BW_IMAGE_FAILED && is_admitted_artifact(at, subject, &image.error)) {
         subject->state = BW_SUBJECT_DECIDED; /* no variants: nothing speaks against it */
+    } else if (image.state == BW_IMAGE_FAILED && is_refused(at, &image.error)) {
+        subject->state = BW_SUBJECT_OPEN;
     } else if (image.state == BW_IMAGE_FAILED) {
         subject_fault(subject, bw_fault_of(&image.error), &image.error);
+        explain_refusal(at, subject);
     } else {
         subject->state = BW_SUBJECT_PENDING;
         subject->job = image.job;
@@ -593,13 +622,21 @@ static void look_at(struct bw_admission *at, struct bw_subject *subject, bool bl
 
 /* ---- stepping ---- */
 
-enum bw_admit_state bw_admission_step(struct bw_admission *at, bool blocking, const uint64_t **jobs, size_t *n_jobs)
+/* False while a Secret of the pod is awaited, or when it was answered. */
+static bool find_way(struct bw_admission *at, size_t *n_jobs)
 {
-    *n_jobs = 0;
-    if (at->done) {
-        return BW_ADMIT_DONE;
+    if (at->way.source == NULL &&
+        bw_access_ask(&at->way, at->services->lookup, at->source, &at->review, at->since_ms, &at->arena, NULL) != 0) {
+        fault(at, BW_FAULT_INTERNAL, "the pull secrets of this object do not fit the memory of an admission");
+    } else if (at->way.source == NULL) {
+        at->jobs[(*n_jobs)++] = at->way.ticket;
     }
-    for (size_t i = 0; i < at->n_subjects; i++) {
+    return !at->done && at->way.source != NULL;
+}
+
+static void look_at_all(struct bw_admission *at, bool blocking, size_t *n_jobs)
+{
+    for (size_t i = 0; i < at->n_subjects && at->way.source != NULL; i++) {
         struct bw_subject *subject = &at->subjects[i];
         if (subject->state == BW_SUBJECT_OPEN || subject->state == BW_SUBJECT_PENDING) {
             look_at(at, subject, blocking);
@@ -608,11 +645,23 @@ enum bw_admit_state bw_admission_step(struct bw_admission *at, bool blocking, co
             at->jobs[(*n_jobs)++] = subject->job;
         }
     }
-    if (*n_jobs > 0 && !at->background && !bw_deadline_passed(at->deadline)) {
+}
+
+enum bw_admit_state bw_admission_step(struct bw_admission *at, bool blocking, const uint64_t **jobs, size_t *n_jobs)
+{
+    *n_jobs = 0;
+    while (!at->done && find_way(at, n_jobs)) {
+        look_at_all(at, blocking, n_jobs);
+        if (at->way.source != NULL) {
+            break;
+        }
+        *n_jobs = 0; /* the Secrets are read again */
+    }
+    if (!at->done && *n_jobs > 0 && !at->background && !bw_deadline_passed(at->deadline)) {
         *jobs = at->jobs;
         return BW_ADMIT_WAIT;
     }
-    decide(at, false);
+    bw_admission_finish(at, BW_END_DEADLINE);
     return BW_ADMIT_DONE;
 }
 
@@ -646,6 +695,7 @@ void bw_admission_free(struct bw_admission *at)
     for (size_t i = 0; i < at->n_subjects; i++) {
         release_variants(&at->subjects[i]);
     }
+    bw_image_source_release(at->way.source);
     bw_image_source_release(at->source);
     bw_bundle_set_release(at->bundles);
     bw_config_release(at->config);

@@ -4,6 +4,7 @@
 #include "base/deadline.h"
 #include "base/slot.h"
 #include "image/catalog/catalog.h"
+#include "k8s/lookup.h"
 #include "webhook/config.h"
 
 /*
@@ -18,6 +19,7 @@ struct bw_services {         /* built in cli/serve.c, borrowed here; all safe to
     struct bw_registry *registry;
     struct bw_slot *source; /* of struct bw_image_source: the registry with the configured credentials */
     struct bw_verdicts *verdicts;
+    struct bw_kube_lookup *lookup; /* Secrets and ServiceAccounts; NULL: there is no API server to ask */
 };
 
 struct bw_verdicts; /* decisions by (bundle, digest, reference and tag state, platform, configuration): verdicts.h */
@@ -40,7 +42,7 @@ struct bw_admit_result {
 struct bw_admission *bw_admission_begin(const struct bw_services *services, const char *body, size_t len,
                                         int64_t timeout_ms, int64_t elapsed_ms);
 /* `blocking`: slow stores are read and long evaluations made on this thread; never on an event loop. On WAIT: *jobs is
- * the list of job numbers (analyses and evaluations), any of which may be news; it lives until the next step. */
+ * the list of job numbers (analyses, evaluations, lookups), any of which may be news; it lives until the next step. */
 enum bw_admit_state bw_admission_step(struct bw_admission *admission, bool blocking, const uint64_t **jobs,
                                       size_t *n_jobs);
 /* The budget is over, the server is overloaded or stops: every image without verdict is pending. */

@@ -5,8 +5,9 @@
 
 /*
  * The registry credentials that a pod brings along, in the kubelet's order: the imagePullSecrets of its spec; for a
- * template without any, those of its ServiceAccount (the API server has put them into a Pod by now). What cannot be had is no failure: the image may be public, or open to the
- * configured credentials; a note says it, for the message in case the registry refuses.
+ * template without any, those of its ServiceAccount (the API server has put them into a Pod by now). What cannot be had
+ * is no failure: the image may be public, or open to the configured credentials; a note says it, for the message in
+ * case the registry refuses.
  */
 struct bw_pull_secrets_question {
     const char *namespace;

@@ -78,8 +78,10 @@
 #define BW_MAX_LINE_BYTES         (1 * BW_MIB) /* a longer line is searched this far */
 
 /* bundles */
-#define BW_MAX_PROBLEMS 1000 /* faults listed one by one; nobody reads more */
-#define BW_MAX_WARNINGS 200  /* remarks listed one by one */
+#define BW_MAX_PROBLEMS         1000          /* faults listed one by one; nobody reads more */
+#define BW_MAX_WARNINGS         200           /* remarks listed one by one */
+#define BW_MAX_BUNDLE_MAP_BYTES (64 * BW_MIB) /* texts of one ConfigMap: its 1 MiB may inflate a thousandfold */
+#define BW_MAX_BUNDLE_MAP_KEYS  1000          /* of one ConfigMap; policies of an organisation are dozens */
 
 /* arenas */
 #define BW_ARENA_ADMISSION  (64 * BW_MIB)  /* decoded object, images, findings of one request */

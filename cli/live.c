@@ -117,6 +117,8 @@ static void log_fixed(const struct bw_config *old, const struct bw_config *new)
         {"server.metricsListen", differ(old->metrics_listen, new->metrics_listen)},
         {"server.eventLoops", old->event_loops != new->event_loops},
         {"server.maxConnections", old->max_connections != new->max_connections},
+        {"kubernetes.pullSecrets", old->kubernetes != new->kubernetes},
+        {"kubernetes.serviceAccountDir", differ(old->service_account_dir, new->service_account_dir)},
         {"bundles.dir", differ(old->bundles_dir, new->bundles_dir)},
         {"registry.tagTTL", old->tag_ttl_ms != new->tag_ttl_ms},
         {"registry.tagStaleMax", old->tag_stale_ms != new->tag_stale_ms},
@@ -237,6 +239,26 @@ static int load_bundles(struct bw_live *live, struct bw_error *err)
     return status;
 }
 
+/* The API server, for pull secrets. One that is only presumed to be there may be missing. */
+static int open_kubernetes(struct bw_live *live, struct bw_error *err)
+{
+    const struct bw_config *config = live->first;
+    const struct bw_kube_options options = {.in_cluster = true, .account_folder = config->service_account_dir};
+    if (config->kubernetes == BW_KUBERNETES_OFF ||
+        (config->kubernetes == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") == NULL)) {
+        return 0;
+    }
+    if (bw_kube_client_create(&live->kube, &options, err) == 0) {
+        return bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err);
+    }
+    if (config->kubernetes == BW_KUBERNETES_ON) {
+        return -1;
+    }
+    bw_log(BW_LOG_WARN, "the API server cannot be asked: pull secrets of pods are not used",
+           BW_F("error", err->message));
+    return 0;
+}
+
 int bw_live_build(struct bw_live *live, struct bw_error *err)
 {
     struct bw_error cache = {0};
@@ -244,7 +266,8 @@ int bw_live_build(struct bw_live *live, struct bw_error *err)
     live->folder = bw_bundle_folder_create(live->bundles_path);
     if (load_bundles(live, err) != 0 || open_access(live, live->first, err) != 0 ||
         bw_catalog_open(&live->catalog, live->first, on_news, live, &recovered, &cache, err) != 0 ||
-        update_needs(live, err) != 0 || bw_verdicts_create(&live->verdicts, 0, on_news, live, err) != 0) {
+        update_needs(live, err) != 0 || bw_verdicts_create(&live->verdicts, 0, on_news, live, err) != 0 ||
+        open_kubernetes(live, err) != 0) {
         return -1;
     }
     if (recovered) {
@@ -413,6 +436,8 @@ void bw_live_end(struct bw_live *live)
     bw_watch_dir_stop(live->watch);
     bw_catalog_destroy(live->catalog);
     bw_verdicts_destroy(live->verdicts);
+    bw_kube_lookup_destroy(live->lookup);
+    bw_kube_client_destroy(live->kube);
     struct bw_server *server = live->server;
     __atomic_store_n(&live->server, NULL, __ATOMIC_RELEASE);
     if (server != NULL) {

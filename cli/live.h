@@ -5,6 +5,7 @@
 #include "base/watch_dir.h"
 #include "cli/bundle_folder.h"
 #include "cli/settings.h"
+#include "k8s/lookup.h"
 #include "webhook/server.h"
 #include "webhook/verdicts.h"
 
@@ -27,6 +28,8 @@ struct bw_live {
     size_t n_accesses;
     struct bw_catalog *catalog;
     struct bw_verdicts *verdicts;
+    struct bw_kube_client *kube;   /* NULL: there is no API server to ask */
+    struct bw_kube_lookup *lookup; /* of it */
     struct bw_bundle_folder *folder;
     struct bw_server *server; /* NULL until it is there; read by other threads */
     struct bw_watch_dir *watch;

@@ -53,6 +53,7 @@ static int start_server(struct bw_live *live, struct bw_services *services, stru
         .registry = live->accesses[0].registry,
         .source = &live->source,
         .verdicts = live->verdicts,
+        .lookup = live->lookup,
     };
     struct bw_server *server = NULL;
     if (bw_server_create(&server, live->first, services, err) != 0) {

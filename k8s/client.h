@@ -12,12 +12,8 @@
 struct bw_kube_client;
 
 struct bw_kube_options {
-    bool in_cluster;        /* else a kubeconfig */
-    const char *kubeconfig; /* a path; NULL: $KUBECONFIG (a list), else ~/.kube/config */
-    const char *context;    /* NULL: current-context */
-    /* In the cluster: NULL is /var/run/secrets/kubernetes.io/serviceaccount. The server's address comes from
-     * KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT. */
-    const char *account_folder;
+    bool in_cluster; /* the server's address comes from KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT */
+    const char *account_folder; /* NULL: /var/run/secrets/kubernetes.io/serviceaccount */
 };
 
 int bw_kube_client_create(struct bw_kube_client **out, const struct bw_kube_options *options,

@@ -49,6 +49,8 @@ struct bw_config {
     enum { BW_RESOURCES_ALL, BW_RESOURCES_PODS_ONLY, BW_RESOURCES_PODS_ENFORCE_WORKLOADS_WARN } resource_mode;
     bool unsupported_deny; /* onUnsupportedResource */
     enum { BW_MIRROR_AUDIT, BW_MIRROR_DENY, BW_MIRROR_IGNORE } mirror_pods;
+    enum { BW_KUBERNETES_AUTO, BW_KUBERNETES_ON, BW_KUBERNETES_OFF } kubernetes; /* kubernetes.pullSecrets */
+    const char *service_account_dir;
     bool allow_artifact_volumes; /* imageVolumes: deny | allowArtifacts */
     const struct bw_extra_resource *extra_resources;
     size_t n_extra_resources;

@@ -88,6 +88,7 @@ static const char *const pending_responses[] = {"auto", "retryAfter", "plain", N
 static const char *const updates[] = {"changed", "all", NULL};
 static const char *const resource_modes[] = {"all", "podsOnly", "podsEnforceWorkloadsWarn", NULL};
 static const char *const unsupported[] = {"allow", "deny", NULL};
+static const char *const kubernetes[] = {"auto", "always", "never", NULL};
 static const char *const mirror_pods[] = {"audit", "deny", "ignore", NULL};
 static const char *const image_volumes[] = {"deny", "allowArtifacts", NULL};
 static const char *const no_mapping[] = {"warn", "deny", "allow", NULL};
@@ -327,6 +328,20 @@ const struct bw_key bw_config_keys[] = {
      OF_CONFIG(message_hint),
      .example = "\"Questions: #platform, https://wiki.example/images\"",
      .doc = "A sentence at the end of every denial: whom to ask, where to read."},
+
+    {.path = "kubernetes.pullSecrets",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(kubernetes),
+     .choices = kubernetes,
+     .default_text = "auto",
+     .doc = "Whether pull secrets of pods are read from the API server (ServiceAccounts and Secrets, verb get). auto: "
+            "when "
+            "breakwater runs in a pod."},
+    {.path = "kubernetes.serviceAccountDir",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(service_account_dir),
+     .default_text = "/var/run/secrets/kubernetes.io/serviceaccount",
+     .doc = "Folder with token, ca.crt and namespace of breakwater's own ServiceAccount, as the kubelet mounts it."},
 
     {.path = "bundles.dir",
      .kind = BW_KEY_TEXT,

@@ -1,157 +1,62 @@
 /* breakwater evaluate: one bundle, one or more images, a verdict each. */
-#include "evaluator/evaluate.h"
+#include "cli/evaluate.h"
 
 #include "base/deadline.h"
 #include "base/limits.h"
 #include "base/watch_dir.h"
-#include "cli/settings.h"
 #include "image/report_json.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const char *const outputs[] = {"table", "json", NULL};
+enum output { TABLE, JSON, SARIF, JUNIT };
+static const char *const outputs[] = {"table", "json", "sarif", "junit", NULL};
+static const struct bw_evaluation_writer *const writers[] = {&bw_evaluation_table, &bw_evaluation_json,
+                                                             &bw_evaluation_sarif, &bw_evaluation_junit};
+static const struct bw_evaluation_writer *const comparisons[] = {&bw_comparison_table, &bw_comparison_json};
 
 struct evaluation {
     const struct bw_arguments *arguments;
     const struct bw_config *config;
-    struct bw_bundle *bundle;
+    struct bw_bundle *bundle, *other; /* other: of --compare, or NULL */
     int64_t now_s;
-    json_t *results; /* NULL: a table is printed at once */
-    bool stopped, undecided;
+    const struct bw_evaluation_writer *writer;
+    struct bw_show show;
+    bool stopped, undecided, failed;
 };
 
-static const char *action_word(const struct bw_finding *finding)
-{
-    return finding->whitelisted ? "forgiven" : finding->undecided ? "unknown" : bw_action_name(finding->action);
-}
-
-static void print_finding(const struct bw_finding *finding, const struct bw_finding *before, int gate, int trigger)
-{
-    bool same_rule = before != NULL && before->policy == finding->policy && before->rule == finding->rule;
-    printf("  %-8s  %-*s  %-*s  ", action_word(finding), gate, finding->gate, trigger, finding->trigger);
-    bw_put_clean(stdout, finding->message, false);
-    if (finding->whitelisted) {
-        printf(" [whitelist ");
-        bw_put_clean(stdout, finding->whitelist_id, false);
-        printf("%s", finding->whitelist_item_id == NULL ? "" : ", item ");
-        bw_put_clean(stdout, finding->whitelist_item_id, false);
-        printf("]");
-    }
-    if ((finding->comment != NULL || finding->rule_id != NULL) && !same_rule) {
-        printf("\n  %-8s  %-*s  %-*s  rule%s", "", gate, "", trigger, "", finding->rule_id == NULL ? "" : " ");
-        bw_put_clean(stdout, finding->rule_id, false);
-        printf("%s", finding->comment == NULL ? "" : ": ");
-        bw_put_clean(stdout, finding->comment, false);
-    }
-    printf("\n");
-}
-
-/* One block per policy, one line per finding, the verdict at the end. */
-static void print_table(const struct evaluation *at, const char *name, const struct bw_platform *platform,
-                        const struct bw_report *report, const struct bw_decision *decision)
-{
-    char digest[13];
-    size_t gate = strlen("GATE"), trigger = strlen("TRIGGER");
-    bw_digest_short(digest, &report->digest);
-    for (size_t i = 0; i < decision->n_findings; i++) {
-        const struct bw_finding *finding = &decision->findings[i];
-        gate = strlen(finding->gate) > gate ? strlen(finding->gate) : gate;
-        trigger = strlen(finding->trigger) > trigger ? strlen(finding->trigger) : trigger;
-    }
-    printf("%s  %s%s%s%s%s\n", name, digest, platform == NULL ? "" : "  ", platform == NULL ? "" : platform->os,
-           platform == NULL ? "" : "/", platform == NULL ? "" : platform->architecture);
-    if (decision->n_findings > 0) {
-        printf("  ACTION    %-*s  %-*s  MESSAGE\n", (int)gate, "GATE", (int)trigger, "TRIGGER");
-    }
-    for (size_t i = 0; i < decision->n_policies; i++) {
-        const struct bw_policy_result *policy = &decision->policies[i];
-        printf("  -- policy ");
-        bw_put_clean(stdout, policy->policy_id, false);
-        printf(": %s\n", bw_action_name(policy->action));
-        for (size_t j = 0; j < policy->n_findings; j++) {
-            const struct bw_finding *finding = &decision->findings[policy->first_finding + j];
-            print_finding(finding, j == 0 ? NULL : finding - 1, (int)gate, (int)trigger);
-        }
-    }
-    printf("  => %s (%s", bw_action_name(decision->action), decision->reason);
-    if (decision->mapping >= 0) {
-        printf(", mapping %d", decision->mapping + 1);
-    }
-    printf(", bundle ");
-    bw_put_clean(stdout, bw_bundle_id(at->bundle), false);
-    printf(")\n\n");
-}
-
-static json_t *index_or_null(int index)
-{
-    return index < 0 ? json_null() : json_integer(index);
-}
-
-static json_t *finding_json(const struct bw_finding *finding)
-{
-    json_t *made = json_object();
-    (void)json_object_set_new(made, "policy", bw_json_text(finding->policy_id));
-    (void)json_object_set_new(made, "rule", bw_json_text(finding->rule_id));
-    (void)json_object_set_new(made, "gate", bw_json_text(finding->gate));
-    (void)json_object_set_new(made, "trigger", bw_json_text(finding->trigger));
-    (void)json_object_set_new(made, "trigger_id", bw_json_text(finding->trigger_id));
-    (void)json_object_set_new(made, "action", bw_json_text(bw_action_name(finding->action)));
-    (void)json_object_set_new(made, "message", bw_json_text(finding->message));
-    (void)json_object_set_new(made, "comment", bw_json_text(finding->comment));
-    (void)json_object_set_new(made, "undecided", json_boolean(finding->undecided));
-    if (finding->whitelisted) {
-        (void)json_object_set_new(made, "whitelist", bw_json_text(finding->whitelist_id));
-        (void)json_object_set_new(made, "whitelist_item", bw_json_text(finding->whitelist_item_id));
-    }
-    return made;
-}
-
-static void add_json(const struct evaluation *at, const char *name, const struct bw_platform *platform,
-                     const struct bw_report *report, const struct bw_decision *decision)
-{
-    json_t *made = json_object(), *findings = json_array();
-    (void)json_object_set_new(made, "image", bw_json_text(name));
-    (void)json_object_set_new(made, "digest", bw_json_text(report->digest.text));
-    if (platform != NULL) {
-        (void)json_object_set_new(made, "platform", json_sprintf("%s/%s", platform->os, platform->architecture));
-    }
-    (void)json_object_set_new(made, "bundle", bw_json_text(bw_bundle_id(at->bundle)));
-    (void)json_object_set_new(made, "action", bw_json_text(bw_action_name(decision->action)));
-    (void)json_object_set_new(made, "reason", bw_json_text(decision->reason));
-    (void)json_object_set_new(made, "policy_action", bw_json_text(bw_action_name(decision->policy_action)));
-    (void)json_object_set_new(made, "mapping", index_or_null(decision->mapping));
-    (void)json_object_set_new(made, "whitelisted_image", index_or_null(decision->whitelisted_image));
-    (void)json_object_set_new(made, "blacklisted_image", index_or_null(decision->blacklisted_image));
-    json_t *policies = json_array();
-    for (size_t i = 0; i < decision->n_policies; i++) {
-        json_t *policy = json_object();
-        (void)json_object_set_new(policy, "id", bw_json_text(decision->policies[i].policy_id));
-        (void)json_object_set_new(policy, "action", bw_json_text(bw_action_name(decision->policies[i].action)));
-        (void)json_array_append_new(policies, policy);
-    }
-    (void)json_object_set_new(made, "policies", policies);
-    for (size_t i = 0; i < decision->n_findings; i++) {
-        (void)json_array_append_new(findings, finding_json(&decision->findings[i]));
-    }
-    (void)json_object_set_new(made, "findings", findings);
-    (void)json_array_append_new(at->results, made);
-}
-
 /* What could not be told: a line on standard error, and an entry for programs. */
-static void add_error(struct evaluation *at, const char *name, const struct bw_error *err)
+static void add_failure(struct evaluation *at, const char *name, const struct bw_error *err)
 {
     (void)bw_trouble(at->arguments, "%.200s: %s", name, err->message);
-    at->undecided = true;
-    if (at->results != NULL) {
-        json_t *made = json_object();
-        (void)json_object_set_new(made, "image", bw_json_text(name));
-        (void)json_object_set_new(made, "error", bw_json_text(err->message));
-        (void)json_object_set_new(made, "detail", bw_json_text(err->detail[0] == '\0' ? NULL : err->detail));
-        (void)json_array_append_new(at->results, made);
+    at->failed = true;
+    if (at->writer->failure != NULL) {
+        at->writer->failure(&at->show, name, err);
     }
+}
+
+/* The decision has the memory that it has in an admission; what tells about it lives elsewhere. */
+static int judge(struct bw_judgement *out, const struct evaluation *at, const struct bw_bundle *bundle,
+                 const struct bw_facts *facts, struct bw_arena *arena, struct bw_arena *trace_arena,
+                 struct bw_error *err)
+{
+    out->bundle = bundle;
+    return bw_evaluate(&out->decision, bundle, facts, at->config->no_mapping_match, arena, err) != 0
+               ? -1
+               : bw_trace(&out->trace, bundle, facts, &out->decision, trace_arena, err);
+}
+
+/* For the exit status: stopped by what is known, or merely by what could not be evaluated. */
+static void note_decision(struct evaluation *at, const struct bw_decision *decision)
+{
+    bool decided_stop = strcmp(decision->reason, "policy_evaluation") != 0 && decision->action == BW_STOP;
+    for (size_t i = 0; decision->action == BW_STOP && i < decision->n_findings; i++) {
+        const struct bw_finding *finding = &decision->findings[i];
+        decided_stop = decided_stop || (finding->action == BW_STOP && !finding->undecided);
+    }
+    at->stopped = at->stopped || decided_stop;
+    at->undecided = at->undecided || (decision->action == BW_STOP && !decided_stop);
 }
 
 static int evaluate_report(struct evaluation *at, const char *name, const struct bw_reference *reference,
@@ -159,26 +64,25 @@ static int evaluate_report(struct evaluation *at, const char *name, const struct
                            struct bw_error *err)
 {
     BW_ARENA_SCOPE arena;
+    BW_ARENA_SCOPE other_arena;
+    BW_ARENA_SCOPE trace_arena;
     bw_arena_init(&arena, BW_ARENA_EVALUATION);
+    bw_arena_init(&other_arena, BW_ARENA_EVALUATION);
+    bw_arena_init(&trace_arena, BW_ARENA_EVALUATION);
     const struct bw_facts facts = {
         .reference = reference, .tag_counts = tag_counts, .report = report, .now_s = at->now_s};
-    struct bw_decision decision = {0};
-    if (bw_evaluate(&decision, at->bundle, &facts, at->config->no_mapping_match, &arena, err) != 0) {
+    struct bw_evaluated image = {.name = name,
+                                 .reference = reference,
+                                 .tag_counts = tag_counts,
+                                 .platform = platform,
+                                 .report = report,
+                                 .arena = &trace_arena};
+    if (judge(&image.judged, at, at->bundle, &facts, &arena, &trace_arena, err) != 0 ||
+        (at->other != NULL && judge(&image.other, at, at->other, &facts, &other_arena, &trace_arena, err) != 0)) {
         return -1;
     }
-    bool decided_stop = strcmp(decision.reason, "policy_evaluation") != 0 && decision.action == BW_STOP;
-    for (size_t i = 0; decision.action == BW_STOP && i < decision.n_findings; i++) {
-        const struct bw_finding *finding = &decision.findings[i];
-        decided_stop = decided_stop || (finding->action == BW_STOP && !finding->undecided);
-    }
-    at->stopped = at->stopped || decided_stop;
-    at->undecided = at->undecided || (decision.action == BW_STOP && !decided_stop);
-    if (at->results != NULL) {
-        add_json(at, name, platform, report, &decision);
-    } else {
-        print_table(at, name, platform, report, &decision);
-    }
-    return 0;
+    note_decision(at, &image.judged.decision);
+    return at->writer->image(&at->show, &image, err);
 }
 
 static int evaluate_document(struct evaluation *at, const char *path, struct bw_error *err)
@@ -234,7 +138,12 @@ static void evaluate_images(struct evaluation *at)
     struct bw_access access = {0};
     struct bw_catalog *catalog = NULL;
     struct bw_needs needs = {0};
-    int status = bw_needs_merge(&needs, &at->config->analysis_needs, bw_bundle_needs(at->bundle), &arena, &err);
+    struct bw_needs of_bundle = {0};
+    int status = bw_needs_merge(&of_bundle, &at->config->analysis_needs, bw_bundle_needs(at->bundle), &arena, &err);
+    if (status == 0) { /* what another bundle reads is looked for, too */
+        status = bw_needs_merge(&needs, &of_bundle, bw_bundle_needs(at->other != NULL ? at->other : at->bundle), &arena,
+                                &err);
+    }
     if (status == 0) {
         status = bw_access_open(&access, at->config, true, &err);
     }
@@ -243,12 +152,12 @@ static void evaluate_images(struct evaluation *at)
     }
     if (status != 0) {
         (void)bw_trouble(at->arguments, "%s", err.message);
-        at->undecided = true;
+        at->failed = true;
     }
     for (size_t i = 0; status == 0 && i < at->arguments->n_operands; i++) {
         err = (struct bw_error){0};
         if (evaluate_image(at, catalog, &access, at->arguments->operands[i], &err) != 0) {
-            add_error(at, at->arguments->operands[i], &err);
+            add_failure(at, at->arguments->operands[i], &err);
         }
     }
     bw_catalog_destroy(catalog);
@@ -276,17 +185,52 @@ static int evaluate(struct evaluation *at)
 {
     const char *document = bw_argument(at->arguments, "analysis");
     struct bw_error err = {0};
+    if (at->writer->begin != NULL) {
+        at->writer->begin(&at->show);
+    }
     if (document == NULL) {
         evaluate_images(at);
     } else if (evaluate_document(at, document, &err) != 0) {
-        add_error(at, document, &err);
+        add_failure(at, document, &err);
     }
-    if (at->results != NULL) {
-        (void)json_dumpf(at->results, stdout, JSON_INDENT(2));
-        (void)fputc('\n', stdout);
-        json_decref(at->results);
+    if (at->writer->end != NULL) {
+        at->writer->end(&at->show);
     }
-    return at->stopped ? BW_EXIT_STOPPED : at->undecided ? BW_EXIT_TROUBLE : BW_EXIT_OK;
+    if (at->other != NULL) {
+        return at->failed ? BW_EXIT_TROUBLE : at->show.changed ? BW_EXIT_STOPPED : BW_EXIT_OK;
+    }
+    return at->stopped ? BW_EXIT_STOPPED : at->undecided || at->failed ? BW_EXIT_TROUBLE : BW_EXIT_OK;
+}
+
+static int load_bundles(struct evaluation *at)
+{
+    const char *compare = bw_argument(at->arguments, "compare");
+    at->show.file = bw_argument(at->arguments, "bundle");
+    at->show.other_file = compare;
+    if (bw_bundle_file_load(&at->bundle, at->arguments, at->show.file) != 0 ||
+        (compare != NULL && bw_bundle_file_load(&at->other, at->arguments, compare) != 0)) {
+        return -1;
+    }
+    at->show.bundle = at->bundle;
+    at->show.other = at->other;
+    return 0;
+}
+
+static int check_usage(const struct bw_arguments *arguments, int output)
+{
+    bool document = bw_argument(arguments, "analysis") != NULL, explain = bw_argument(arguments, "explain") != NULL;
+    bool compare = bw_argument(arguments, "compare") != NULL, report = output == SARIF || output == JUNIT;
+    if (bw_argument(arguments, "bundle") == NULL ||
+        (document ? arguments->n_operands > 1 : arguments->n_operands == 0)) {
+        return bw_trouble(arguments, "--bundle FILE and an image, or --analysis FILE, are needed");
+    }
+    if (compare && (explain || report)) {
+        return bw_trouble(arguments, "--compare goes with --output table or json, and without --explain");
+    }
+    if (explain && report) {
+        return bw_trouble(arguments, "--explain goes with --output table or json");
+    }
+    return 0;
 }
 
 static int run(const struct bw_arguments *arguments)
@@ -294,24 +238,19 @@ static int run(const struct bw_arguments *arguments)
     struct evaluation at = {.arguments = arguments};
     struct bw_config *config = NULL;
     int output = bw_argument_choice(arguments, "output", outputs);
-    const char *bundle = bw_argument(arguments, "bundle");
-    bool document = bw_argument(arguments, "analysis") != NULL;
-    if (output < 0 || parse_now(&at.now_s, arguments) != 0) {
+    if (output < 0 || parse_now(&at.now_s, arguments) != 0 || check_usage(arguments, output) != 0 ||
+        bw_settings_load(&config, arguments, bw_argument(arguments, "config")) != 0) {
         return BW_EXIT_TROUBLE;
     }
-    if (bundle == NULL || (document ? arguments->n_operands > 1 : arguments->n_operands == 0)) {
-        return bw_trouble(arguments, "--bundle FILE and an image, or --analysis FILE, are needed");
-    }
-    if (bw_settings_load(&config, arguments, bw_argument(arguments, "config")) != 0) {
-        return BW_EXIT_TROUBLE;
-    }
-    int status = bw_bundle_file_load(&at.bundle, arguments, bundle);
-    if (status == 0) {
+    int status = BW_EXIT_TROUBLE;
+    if (load_bundles(&at) == 0) {
         at.config = config;
-        at.results = output == 1 ? json_array() : NULL;
+        at.writer = at.other == NULL ? writers[output] : comparisons[output];
+        at.show.explain = bw_argument(arguments, "explain") != NULL;
         status = evaluate(&at);
-        bw_bundle_release(at.bundle);
     }
+    bw_bundle_release(at.bundle);
+    bw_bundle_release(at.other);
     bw_config_release(config);
     return status;
 }
@@ -327,15 +266,27 @@ static const struct bw_option options[] = {
     {"platform", "PLATFORM", "Which image of an index, as linux/arm64. Default: this machine's.", false},
     {"at", "TIME",
      "Evaluate as of this instant (2026-01-31T12:00:00Z): expiry and age limits depend on it. Default: now.", false},
-    {"output", "FORMAT", "table (default), or json: also the trigger ids that whitelists name.", false},
+    {"output", "FORMAT",
+     "table (default), json: also the trigger ids that whitelists name, sarif (2.1.0: findings as results, forgiven "
+     "ones "
+     "suppressed), or junit (XML: a suite per image, a case per rule).",
+     false},
+    {"explain", NULL,
+     "Tell all about the decision: the mapping that was chosen and why those before it were not, the image lists, and "
+     "every rule with its outcome, its findings and what forgave them. With --output table or json.",
+     false},
+    {"compare", "FILE",
+     "Evaluate this bundle, too, on the same images at the same instant, and show only what would change.", false},
     {0},
 };
 
 const struct bw_command bw_command_evaluate = {
     .name = "evaluate",
     .summary = "say what a bundle decides about images",
-    .synopsis = "breakwater evaluate --bundle FILE [--config FILE] [--platform PLATFORM] [--output FORMAT] IMAGE...\n"
-                "breakwater evaluate --bundle FILE --analysis FILE [IMAGE]",
+    .synopsis = "breakwater evaluate --bundle FILE [--explain] [--output FORMAT] [--config FILE] [--platform PLATFORM] "
+                "IMAGE...\n"
+                "breakwater evaluate --bundle FILE --compare FILE [--output FORMAT] IMAGE...\n"
+                "breakwater evaluate --bundle FILE --analysis FILE [--explain] [--output FORMAT] [IMAGE]",
     .description = "Pulls and analyses each image (a registry reference, or oci:DIR[:TAG] for an OCI layout folder) "
                    "and evaluates the "
                    "bundle on it, as an admission would: the same code decides.\n\nCredentials come from the "
@@ -344,8 +295,13 @@ const struct bw_command bw_command_evaluate = {
     .options = options,
     .exit_status =
         "0 every image passes, 1 one is stopped, 2 it could not be told: a bundle with faults, an image that cannot be "
-        "analysed, a rule that cannot be evaluated.",
+        "analysed, a rule that cannot be evaluated.\nWith --compare: 0 nothing changes, 1 something changes, 2 it "
+        "could "
+        "not be told for some image.",
     .examples = "  breakwater evaluate --bundle prod.json registry.example/shop/cart:9\n"
-                "  breakwater evaluate --bundle prod.json oci:./build/image:latest --output json",
+                "  breakwater evaluate --bundle prod.json oci:./build/image:latest --output json\n"
+                "  breakwater evaluate --bundle prod.json --explain registry.example/shop/cart:9\n"
+                "  breakwater evaluate --bundle prod.json --compare next.json registry.example/shop/cart:9\n"
+                "  breakwater evaluate --bundle prod.json --output sarif oci:./build/image >breakwater.sarif",
     .run = run,
 };

@@ -20,6 +20,8 @@ struct fake_image {
     const char *dockerfile;        /* READY: what the rules look at */
     const char *second_dockerfile; /* READY: of a second platform, or NULL */
     const char *incomplete;        /* READY: a kind of data that the analysis lacks, or NULL */
+    const char *previous;          /* READY: the version of a package "lib" that the image before has, or NULL */
+    const char *package;           /* READY: the version of it that the image has, or NULL */
     unsigned files;                /* READY: many make the evaluation of the first platform too long for a loop */
     bool stale, tag_moved;
     enum bw_code code; /* FAILED */
@@ -69,6 +71,11 @@ static inline struct bw_report *fake_report(const struct fake_image *image, cons
     int status = image->incomplete == NULL
                      ? 0
                      : bw_report_add_incomplete(builder, image->incomplete, "left out for the test", &err);
+    if (status == 0 && image->package != NULL) {
+        struct bw_package package = {.type = "gem", .name = "lib", .version = image->package, .size = -1};
+        package.full_version = package.version;
+        status = bw_report_add_package(builder, &package, &err);
+    }
     for (unsigned i = 0; status == 0 && i < image->files; i++) {
         char path[32];
         (void)snprintf(path, sizeof(path), "/f%06u", i);
@@ -130,6 +137,10 @@ int bw_catalog_ask(struct bw_image_answer *out, struct bw_catalog *catalog, cons
             struct bw_image_variant *variant = &answer.variants[answer.n_variants++];
             *variant = (struct bw_image_variant){.platform = {"linux", architectures[i], ""}, .report = report};
             bw_digest_of(&variant->digest, dockerfiles[i], strlen(dockerfiles[i]));
+            if (image.previous != NULL && question->previous) {
+                struct fake_image before = {.name = image.previous, .package = image.previous};
+                variant->previous = fake_report(&before, "");
+            }
         }
     }
     *out = answer;
@@ -140,6 +151,7 @@ void bw_image_answer_clear(struct bw_image_answer *answer)
 {
     for (size_t i = 0; i < answer->n_variants; i++) {
         bw_report_release(answer->variants[i].report);
+        bw_report_release(answer->variants[i].previous);
     }
 }
 

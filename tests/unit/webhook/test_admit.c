@@ -822,6 +822,43 @@ static void edited_bundle_counts_at_once(void **state)
     expect_text(warnings_of(node), "No ssh in images");
 }
 
+/* Image and bundle are the same each time: what the tag led to before is part of what a verdict depends on. */
+static void verdict_depends_on_the_image_before(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *previous, *finding; /* NULL: admitted */
+    } rows[] = {
+        {NULL, NULL},
+        {"1.0", NULL},
+        {"0.9", "gem package lib is 1.0, and 0.9 in the previous image"},
+        {NULL, NULL},
+        {"0.8", "and 0.8 in the previous image"},
+    };
+    static const char rule[] =
+        "{\"id\":\"r-drift\",\"gate\":\"tag_drift\",\"trigger\":\"packages_modified\",\"action\":\"STOP\"},";
+    const char *rules = strstr(fake_bundle, "\"rules\":[") + 9;
+    for (int with_rule = 1; with_rule >= 0; with_rule--) {
+        fake_load_bundle(&services, with_rule == 0 ? fake_bundle
+                                                   : bw_arena_printf(&arena, "%.*s%s%s", (int)(rules - fake_bundle),
+                                                                     fake_bundle, rule, rules));
+        for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+            fake_set((struct fake_image){.name = "moves",
+                                         .state = BW_IMAGE_READY,
+                                         .dockerfile = "FROM a\n",
+                                         .package = "1.0",
+                                         .previous = rows[i].previous});
+            json_t *node = admit(pod_of("moves"));
+            if (rows[i].finding != NULL && with_rule == 1) {
+                assert_int_equal(code_of(node), 403);
+                expect_text(message_of(node), rows[i].finding);
+            } else {
+                assert_true(is_allowed(node));
+            }
+        }
+    }
+}
+
 static void unmatched_image_follows_its_setting(void **state)
 {
     (void)state;
@@ -876,6 +913,7 @@ int main(void)
         CASE(bad_bodies_are_refused_outside_or_inside_a_review),
         CASE(recorded_bodies_are_answered),
         CASE(edited_bundle_counts_at_once),
+        CASE(verdict_depends_on_the_image_before),
         CASE(unmatched_image_follows_its_setting),
     };
     return cmocka_run_group_tests_name("webhook/admit", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* breakwater evaluate: one bundle, one or more images, a verdict each. */
 #include "cli/evaluate.h"
+#include "cli/previous.h"
 
 #include "base/deadline.h"
 #include "base/limits.h"
@@ -19,6 +20,7 @@ static const struct bw_evaluation_writer *const comparisons[] = {&bw_comparison_
 struct evaluation {
     const struct bw_arguments *arguments;
     const struct bw_config *config;
+    struct bw_report *previous;       /* of --previous, or NULL */
     struct bw_bundle *bundle, *other; /* other: of --compare, or NULL */
     int64_t now_s;
     const struct bw_evaluation_writer *writer;
@@ -61,7 +63,7 @@ static void note_decision(struct evaluation *at, const struct bw_decision *decis
 
 static int evaluate_report(struct evaluation *at, const char *name, const struct bw_reference *reference,
                            bool tag_counts, const struct bw_platform *platform, const struct bw_report *report,
-                           struct bw_error *err)
+                           const struct bw_report *previous, struct bw_error *err)
 {
     BW_ARENA_SCOPE arena;
     BW_ARENA_SCOPE other_arena;
@@ -69,8 +71,11 @@ static int evaluate_report(struct evaluation *at, const char *name, const struct
     bw_arena_init(&arena, BW_ARENA_EVALUATION);
     bw_arena_init(&other_arena, BW_ARENA_EVALUATION);
     bw_arena_init(&trace_arena, BW_ARENA_EVALUATION);
-    const struct bw_facts facts = {
-        .reference = reference, .tag_counts = tag_counts, .report = report, .now_s = at->now_s};
+    const struct bw_facts facts = {.reference = reference,
+                                   .tag_counts = tag_counts,
+                                   .report = report,
+                                   .previous = at->previous != NULL ? at->previous : previous,
+                                   .now_s = at->now_s};
     struct bw_evaluated image = {.name = name,
                                  .reference = reference,
                                  .tag_counts = tag_counts,
@@ -82,6 +87,7 @@ static int evaluate_report(struct evaluation *at, const char *name, const struct
         return -1;
     }
     note_decision(at, &image.judged.decision);
+    bw_notes_print(at->arguments, name, &image.judged.decision);
     return at->writer->image(&at->show, &image, err);
 }
 
@@ -103,7 +109,7 @@ static int evaluate_document(struct evaluation *at, const char *path, struct bw_
     if (status != 0) {
         return -1;
     }
-    status = evaluate_report(at, name, &reference, true, NULL, report, err);
+    status = evaluate_report(at, name, &reference, true, NULL, report, NULL, err);
     bw_report_release(report);
     return status;
 }
@@ -124,7 +130,8 @@ static int evaluate_image(struct evaluation *at, struct bw_catalog *catalog, con
     int status = 0;
     for (size_t i = 0; status == 0 && i < answer.n_variants; i++) {
         const struct bw_image_variant *variant = &answer.variants[i];
-        status = evaluate_report(at, name, &reference, answer.tag_current, &variant->platform, variant->report, err);
+        status = evaluate_report(at, name, &reference, answer.tag_current, &variant->platform, variant->report,
+                                 variant->previous, err);
     }
     bw_image_answer_clear(&answer);
     return status;
@@ -185,6 +192,9 @@ static int evaluate(struct evaluation *at)
 {
     const char *document = bw_argument(at->arguments, "analysis");
     struct bw_error err = {0};
+    if (bw_previous_open(&at->previous, at->arguments, at->config, &err) != 0) {
+        return bw_trouble(at->arguments, "%s", err.message);
+    }
     if (at->writer->begin != NULL) {
         at->writer->begin(&at->show);
     }
@@ -249,6 +259,7 @@ static int run(const struct bw_arguments *arguments)
         at.show.explain = bw_argument(arguments, "explain") != NULL;
         status = evaluate(&at);
     }
+    bw_report_release(at.previous);
     bw_bundle_release(at.bundle);
     bw_bundle_release(at.other);
     bw_config_release(config);
@@ -262,6 +273,10 @@ static const struct bw_option options[] = {
      "Evaluate a stored analysis instead of pulling: what breakwater analyze --output json wrote, or an export of "
      "Anchore Engine. "
      "An IMAGE then only says under which reference.",
+     false},
+    {"previous", "FILE|IMAGE",
+     "The image that the tag led to before, for rules of the gate tag_drift: a stored analysis, or an image that is "
+     "looked up as the others are.",
      false},
     {"platform", "PLATFORM", "Which image of an index, as linux/arm64. Default: this machine's.", false},
     {"at", "TIME",

@@ -60,4 +60,42 @@ check "compare: the other way round" says 1 '^ *\+ stop +dockerfile:effective_us
     run --bundle "$dir/lenient.json" --compare "$demo"
 check "compare in JSON" says 1 'effective_user' run --bundle "$demo" --compare "$dir/lenient.json" --output json
 check "compare with a bundle that has faults" says 2 'error' run --bundle "$demo" --compare README.md
+
+# tag_drift: what the tag led to before
+bw analyze --platform linux/amd64 --output json "oci:$layout:shop-1.5" >"$dir/new.json"
+cat >"$dir/drift.yaml" <<'Y'
+id: drift
+version: 1_0
+policies:
+- id: p
+  name: p
+  version: 1_0
+  rules:
+  - {id: added, gate: tag_drift, trigger: packages_added, action: STOP, params: []}
+  - {id: gone, gate: tag_drift, trigger: packages_removed, action: WARN, params: []}
+  - {id: changed, gate: tag_drift, trigger: packages_modified, action: WARN, params: []}
+whitelists: []
+mappings:
+- {id: m, name: m, registry: "*", repository: "*", image: {type: tag, value: "*"}, policy_ids: [p], whitelist_ids: []}
+whitelisted_images: []
+blacklisted_images: []
+Y
+/usr/bin/python3 - "$dir/new.json" "$dir/more.json" <<'PY'
+import copy, json, sys
+analysis = json.load(open(sys.argv[1]))
+package = copy.deepcopy(analysis["packages"][0])
+package["name"] = "added-since"
+analysis["packages"].append(package)
+json.dump(analysis, open(sys.argv[2], "w"))
+PY
+drift() { bw evaluate --bundle "$dir/drift.yaml" "$@"; }
+check "without an image before there is nothing to compare, and a note says so" says 0 'note: .*previous' \
+    drift --analysis "$dir/new.json"
+check "the same image before: nothing drifted" says 0 '=> go' drift --previous "$dir/new.json" --analysis "$dir/new.json"
+check "a package more is named" says 1 'packages_added +.*added-since' \
+    drift --previous "$dir/new.json" --analysis "$dir/more.json"
+check "a package less warns" says 0 'packages_removed +.*added-since' \
+    drift --previous "$dir/more.json" --analysis "$dir/new.json"
+check "an image as the one before" says 0 '=> go' drift --previous "oci:$layout:shop-1.5" "oci:$layout:shop-1.5" --platform linux/amd64
+check "one that is not there is named" says 2 'previous nowhere' drift --previous nowhere --analysis "$dir/new.json"
 done_testing

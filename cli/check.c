@@ -1,8 +1,11 @@
-/* breakwater check: every fault of bundles and configuration files, with place and suggestion. */
+/* breakwater check: every fault of bundles, of ConfigMaps that hold them, and of configuration files, with place and
+ * suggestion. */
 #include "base/limits.h"
+#include "base/str.h"
 #include "base/watch_dir.h"
 #include "base/yaml.h"
 #include "cli/settings.h"
+#include "k8s/bundle_map.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,21 +70,16 @@ static void add_json(json_t *all, const char *file, const char *text, size_t len
     }
 }
 
-/* BW_EXIT_OK, BW_EXIT_STOPPED for a file with faults, BW_EXIT_TROUBLE for one that cannot be read. */
-static int check_file(const struct bw_arguments *arguments, const char *path, json_t *all)
+/* What stands at one place, a file or a key of a ConfigMap; name: of a bundle without an id. BW_EXIT_OK,
+ * BW_EXIT_STOPPED for faults, BW_EXIT_TROUBLE for what could not be told. */
+static int check_text(const struct bw_arguments *arguments, const char *place, const char *name, bool bundle_wanted,
+                      const char *text, size_t len, json_t *all)
 {
     struct bw_error err = {0};
     struct bw_problems problems;
-    char *text = NULL;
-    size_t len = 0;
-    if (bw_file_read(&text, &len, path, BW_MAX_BUNDLE_BYTES, &err) != 0) {
-        return bw_trouble(arguments, "%s", err.message);
-    }
     bw_problems_init(&problems);
     int status = 0;
-    if (is_bundle(text, len)) {
-        char name[256];
-        bw_bundle_name_of(name, sizeof(name), path);
+    if (bundle_wanted || is_bundle(text, len)) {
         struct bw_bundle_options options = {.name = name, .now_s = bw_wall_s(), .default_patterns = true};
         struct bw_bundle *bundle = NULL;
         status = bw_bundle_load(&bundle, &problems, text, len, &options, &err);
@@ -97,19 +95,148 @@ static int check_file(const struct bw_arguments *arguments, const char *path, js
     }
     bool told = problems.n_errors > 0;
     if (all != NULL) {
-        add_json(all, path, text, len, &problems);
+        add_json(all, place, text, len, &problems);
     } else {
-        bw_problems_print(stdout, path, text, len, &problems);
+        bw_problems_print(stdout, place, text, len, &problems);
         size_t n_warnings = problems.n_items - problems.n_errors;
-        printf("%s: %zu error%s, %zu warning%s\n", path, problems.n_errors, problems.n_errors == 1 ? "" : "s",
+        printf("%s: %zu error%s, %zu warning%s\n", place, problems.n_errors, problems.n_errors == 1 ? "" : "s",
                n_warnings, n_warnings == 1 ? "" : "s");
     }
     bw_problems_clear(&problems);
-    free(text);
     if (status != 0 && !told) {
-        return bw_trouble(arguments, "%s: %s", path, err.message);
+        return bw_trouble(arguments, "%s: %s", place, err.message);
     }
     return status == 0 ? BW_EXIT_OK : BW_EXIT_STOPPED;
+}
+
+/* ---- manifests ---- */
+
+static int worse(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* A fault of the manifest around the bundles. */
+static int tell(json_t *all, const char *place, bool error, const char *message)
+{
+    if (all != NULL) {
+        json_t *one = json_object();
+        add_text(one, "file", place);
+        add_text(one, "severity", error ? "error" : "warning");
+        add_text(one, "kind", "manifest");
+        add_text(one, "message", message);
+        (void)json_array_append_new(all, one);
+    } else {
+        (void)fputs(place, stdout);
+        (void)fputs(error ? ": error: " : ": warning: ", stdout);
+        bw_put_clean(stdout, message, false);
+        (void)fputc('\n', stdout);
+    }
+    return error ? BW_EXIT_STOPPED : BW_EXIT_OK;
+}
+
+static int check_config_map(const struct bw_arguments *arguments, const char *path, json_t *document, json_t *all)
+{
+    BW_ARENA_SCOPE arena;
+    bw_arena_init(&arena, 8 * (size_t)BW_MAX_BUNDLE_BYTES);
+    struct bw_bundle_map map = {0};
+    struct bw_error err = {0};
+    int worst = BW_EXIT_OK;
+    if (bw_bundle_map_read(&map, bw_json_root(document), &arena, &err) != 0) {
+        return tell(all, path, true, err.message);
+    }
+    char *whole = bw_arena_printf(&arena, "%s: ConfigMap %s", path, map.name);
+    if (whole == NULL) {
+        return bw_trouble(arguments, "%s: too much to look at in one ConfigMap", path);
+    }
+    bw_text_clean(whole, false);
+    if (map.n_bundles == 0 && map.label == NULL) {
+        return BW_EXIT_OK; /* some other ConfigMap */
+    }
+    if (map.label == NULL) {
+        (void)tell(all, whole, false, "without the label breakwater.io/bundle its bundles are not seen in a cluster");
+    }
+    if (map.n_bundles == 0) {
+        (void)tell(all, whole, false,
+                   "no key of it is a bundle: .json, .yaml or .yml in data, or packed in binaryData");
+    }
+    for (size_t i = 0; map.ignored[i] != NULL; i++) {
+        const char *text =
+            bw_arena_printf(&arena, "key %.253s is not read: its suffix is none of a bundle", map.ignored[i]);
+        (void)tell(all, whole, false, text == NULL ? "a key is not read" : text);
+    }
+    for (size_t i = 0; i < map.n_bundles; i++) {
+        const struct bw_map_bundle *bundle = &map.bundles[i];
+        char name[256];
+        char *place = bw_arena_printf(&arena, "%s %s", whole, bundle->field);
+        if (place == NULL) {
+            return bw_trouble(arguments, "%s: too much to look at in one ConfigMap", path);
+        }
+        bw_text_clean(place, false);
+        bw_bundle_name_of(name, sizeof(name), bundle->key);
+        worst = worse(worst, bundle->text == NULL
+                                 ? tell(all, place, true, bundle->error.message)
+                                 : check_text(arguments, place, name, true, bundle->text, bundle->len, all));
+    }
+    return worst;
+}
+
+static bool is_kind(const json_t *document, const char *kind)
+{
+    const char *text = json_string_value(json_object_get(document, "kind"));
+    return text != NULL && strcmp(text, kind) == 0 && json_is_string(json_object_get(document, "apiVersion"));
+}
+
+/* The documents of a manifest, those of Lists among them; NULL when the file is none. */
+static json_t *read_manifest(const char *text, size_t len)
+{
+    json_t *stream = NULL, *found = json_array();
+    bool manifest = false;
+    if (bw_yaml_parse_stream(&stream, text, len, BW_MAX_BUNDLE_BYTES, NULL) != 0) {
+        stream = NULL;
+    }
+    for (size_t i = 0; i < json_array_size(stream); i++) {
+        json_t *document = json_array_get(stream, i), *items = json_object_get(document, "items");
+        manifest = manifest || (json_is_string(json_object_get(document, "apiVersion")) &&
+                                json_is_string(json_object_get(document, "kind")));
+        if (is_kind(document, "ConfigMap")) {
+            (void)json_array_append(found, document);
+        }
+        for (size_t j = 0;
+             (is_kind(document, "List") || is_kind(document, "ConfigMapList")) && j < json_array_size(items); j++) {
+            if (is_kind(json_array_get(items, j), "ConfigMap")) {
+                (void)json_array_append(found, json_array_get(items, j));
+            }
+        }
+    }
+    json_decref(stream);
+    if (!manifest) {
+        json_decref(found);
+        return NULL;
+    }
+    return found;
+}
+
+static int check_file(const struct bw_arguments *arguments, const char *path, json_t *all)
+{
+    struct bw_error err = {0};
+    char *text = NULL, name[256];
+    size_t len = 0;
+    if (bw_file_read(&text, &len, path, BW_MAX_BUNDLE_BYTES, &err) != 0) {
+        return bw_trouble(arguments, "%s", err.message);
+    }
+    json_t *maps = read_manifest(text, len);
+    int worst = BW_EXIT_OK;
+    for (size_t i = 0; i < json_array_size(maps); i++) {
+        worst = worse(worst, check_config_map(arguments, path, json_array_get(maps, i), all));
+    }
+    if (maps == NULL) {
+        bw_bundle_name_of(name, sizeof(name), path);
+        worst = check_text(arguments, path, name, false, text, len, all);
+    }
+    json_decref(maps);
+    free(text);
+    return worst;
 }
 
 static int run(const struct bw_arguments *arguments)
@@ -119,7 +246,7 @@ static int run(const struct bw_arguments *arguments)
         return BW_EXIT_TROUBLE;
     }
     if (arguments->n_operands == 0) {
-        return bw_trouble(arguments, "a file is needed: a bundle or a configuration");
+        return bw_trouble(arguments, "a file is needed: a bundle, a configuration, or a manifest of ConfigMaps");
     }
     json_t *all = output == 1 ? json_array() : NULL;
     for (size_t i = 0; i < arguments->n_operands; i++) {
@@ -141,13 +268,17 @@ static const struct bw_option options[] = {
 
 const struct bw_command bw_command_check = {
     .name = "check",
-    .summary = "find every fault of bundles and configuration files",
+    .summary = "find every fault of bundles, also in ConfigMaps, and configuration files",
     .synopsis = "breakwater check [--output FORMAT] FILE...",
     .description =
         "Loads each file as `breakwater serve` would and says everything that is wrong with it at once: unknown gates, "
         "triggers and parameters with the nearest known word, values that do not fit, patterns that do not compile, "
         "and, as "
-        "warnings, rules that can never match. Whether a file is a bundle or a configuration is told by its content.",
+        "warnings, rules that can never match. Whether a file is a bundle, a configuration, or a Kubernetes manifest "
+        "with "
+        "ConfigMaps that hold bundles is told by its content; inside a ConfigMap lines are counted from the start of "
+        "the "
+        "key.",
     .options = options,
     .exit_status = "0 no errors (warnings are allowed), 1 errors were found, 2 a file could not be read.",
     .examples = "  breakwater check bundles/*.json config.yaml",

@@ -64,6 +64,35 @@ PY
 check "a pattern that backtracks for ever is an error of its rule, in time" says '1|2' 'slow' \
     bw evaluate --bundle "$BW_TMP/for-ever.json" --platform linux/amd64 "oci:$layout:debian-12"
 
+# bundles in ConfigMaps, as they are applied
+/usr/bin/python3 - "$BW_TMP" <<'PY'
+import base64, gzip, json, sys
+bundle = open("docs/examples/demo-bundle.json").read()
+bad = bundle.replace('"effective_user"', '"efective_user"')
+def config_map(name, label=True, **keys):
+    return {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "labels": {"breakwater.io/bundle": "active"} if label else {}}, **keys}
+def write(name, *documents):
+    open(sys.argv[1] + "/" + name, "w").write("\n---\n".join(json.dumps(d) for d in documents))
+packed = base64.b64encode(gzip.compress(bad.encode())).decode()
+write("good-map.yaml", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}},
+      config_map("prod", data={"prod.json": bundle}))
+write("bad-map.yaml", config_map("prod", data={"prod.json": bad}))
+write("list.yaml", {"apiVersion": "v1", "kind": "List", "items": [config_map("packed", binaryData={"p.json.gz": packed})]})
+write("no-label.yaml", config_map("prod", label=False, data={"prod.json": bundle, "notes.txt": "x"}))
+write("garbage.yaml", config_map("prod", binaryData={"p.json.gz": base64.b64encode(b"no gzip").decode()}))
+write("other.yaml", config_map("settings", label=False, data={"x": "y"}))
+PY
+check "a ConfigMap with a good bundle" says 0 'good-map.yaml: ConfigMap prod data\[prod.json\]: 0 errors' bw check "$BW_TMP/good-map.yaml"
+check "one with a misspelt trigger, with place and suggestion" says 1 \
+    'ConfigMap prod data\[prod.json\]:[0-9]+:[0-9]+: error: .*trigger.*effective_user' bw check "$BW_TMP/bad-map.yaml"
+check "a packed one in a List" says 1 'ConfigMap packed binaryData\[p.json.gz\].*effective_user' bw check "$BW_TMP/list.yaml"
+check "one that no cluster would see" says 0 'warning: .*breakwater.io/bundle' bw check "$BW_TMP/no-label.yaml"
+check "and its key that is no bundle" says 0 'notes.txt' bw check "$BW_TMP/no-label.yaml"
+check "one that is no gzip" says 1 'error: .*gzip' bw check "$BW_TMP/garbage.yaml"
+check "a ConfigMap of somebody else's" says 0 '^' bw check "$BW_TMP/other.yaml"
+check "all that as JSON" says 1 '"kind": "manifest"' bw check --output json "$BW_TMP/garbage.yaml" "$BW_TMP/bad-map.yaml"
+
 for command in serve evaluate analyze check explain certs version; do
     check "$command --help" says 0 "breakwater $command" bw "$command" --help
 done

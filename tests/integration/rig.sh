@@ -90,6 +90,7 @@ serve_start() {
 serve_again() {
     local dir=$BW_TMP/$1
     shift
+    rm -f "$dir/log" # of the run before: it is the new one's that is waited for
     HOME=$BW_TMP/home setsid "$BW_PROGRAM" serve --config "$dir/config.yaml" "$@" >"$dir/log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     on_exit stop_pid_file "$dir/pid"

@@ -7,8 +7,11 @@
 #include "cli/settings.h"
 #include "k8s/bundle_map.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const outputs[] = {"text", "json", NULL};
 
@@ -70,6 +73,12 @@ static void add_json(json_t *all, const char *file, const char *text, size_t len
     }
 }
 
+/* Whether warnings count. */
+static bool is_strict(const struct bw_arguments *arguments)
+{
+    return bw_argument(arguments, "strict") != NULL;
+}
+
 /* What stands at one place, a file or a key of a ConfigMap; name: of a bundle without an id. BW_EXIT_OK,
  * BW_EXIT_STOPPED for faults, BW_EXIT_TROUBLE for what could not be told. */
 static int check_text(const struct bw_arguments *arguments, const char *place, const char *name, bool bundle_wanted,
@@ -93,7 +102,7 @@ static int check_text(const struct bw_arguments *arguments, const char *place, c
             bw_config_release(config);
         }
     }
-    bool told = problems.n_errors > 0;
+    bool told = problems.n_errors > 0, counts = is_strict(arguments) && problems.n_items > 0;
     if (all != NULL) {
         add_json(all, place, text, len, &problems);
     } else {
@@ -106,7 +115,7 @@ static int check_text(const struct bw_arguments *arguments, const char *place, c
     if (status != 0 && !told) {
         return bw_trouble(arguments, "%s: %s", place, err.message);
     }
-    return status == 0 ? BW_EXIT_OK : BW_EXIT_STOPPED;
+    return status == 0 && !counts ? BW_EXIT_OK : BW_EXIT_STOPPED;
 }
 
 /* ---- manifests ---- */
@@ -117,7 +126,7 @@ static int worse(int a, int b)
 }
 
 /* A fault of the manifest around the bundles. */
-static int tell(json_t *all, const char *place, bool error, const char *message)
+static int tell(const struct bw_arguments *arguments, json_t *all, const char *place, bool error, const char *message)
 {
     if (all != NULL) {
         json_t *one = json_object();
@@ -132,7 +141,7 @@ static int tell(json_t *all, const char *place, bool error, const char *message)
         bw_put_clean(stdout, message, false);
         (void)fputc('\n', stdout);
     }
-    return error ? BW_EXIT_STOPPED : BW_EXIT_OK;
+    return error || is_strict(arguments) ? BW_EXIT_STOPPED : BW_EXIT_OK;
 }
 
 static int check_config_map(const struct bw_arguments *arguments, const char *path, json_t *document, json_t *all)
@@ -143,7 +152,7 @@ static int check_config_map(const struct bw_arguments *arguments, const char *pa
     struct bw_error err = {0};
     int worst = BW_EXIT_OK;
     if (bw_bundle_map_read(&map, bw_json_root(document), &arena, &err) != 0) {
-        return tell(all, path, true, err.message);
+        return tell(arguments, all, path, true, err.message);
     }
     char *whole = bw_arena_printf(&arena, "%s: ConfigMap %s", path, map.name);
     if (whole == NULL) {
@@ -154,16 +163,17 @@ static int check_config_map(const struct bw_arguments *arguments, const char *pa
         return BW_EXIT_OK; /* some other ConfigMap */
     }
     if (map.label == NULL) {
-        (void)tell(all, whole, false, "without the label breakwater.io/bundle its bundles are not seen in a cluster");
+        worst = worse(worst, tell(arguments, all, whole, false,
+                                  "without the label breakwater.io/bundle its bundles are not seen in a cluster"));
     }
     if (map.n_bundles == 0) {
-        (void)tell(all, whole, false,
-                   "no key of it is a bundle: .json, .yaml or .yml in data, or packed in binaryData");
+        worst = worse(worst, tell(arguments, all, whole, false,
+                                  "no key of it is a bundle: .json, .yaml or .yml in data, or packed in binaryData"));
     }
     for (size_t i = 0; map.ignored[i] != NULL; i++) {
         const char *text =
             bw_arena_printf(&arena, "key %.253s is not read: its suffix is none of a bundle", map.ignored[i]);
-        (void)tell(all, whole, false, text == NULL ? "a key is not read" : text);
+        worst = worse(worst, tell(arguments, all, whole, false, text == NULL ? "a key is not read" : text));
     }
     for (size_t i = 0; i < map.n_bundles; i++) {
         const struct bw_map_bundle *bundle = &map.bundles[i];
@@ -175,7 +185,7 @@ static int check_config_map(const struct bw_arguments *arguments, const char *pa
         bw_text_clean(place, false);
         bw_bundle_name_of(name, sizeof(name), bundle->key);
         worst = worse(worst, bundle->text == NULL
-                                 ? tell(all, place, true, bundle->error.message)
+                                 ? tell(arguments, all, place, true, bundle->error.message)
                                  : check_text(arguments, place, name, true, bundle->text, bundle->len, all));
     }
     return worst;
@@ -217,12 +227,14 @@ static json_t *read_manifest(const char *text, size_t len)
     return found;
 }
 
-static int check_file(const struct bw_arguments *arguments, const char *path, json_t *all)
+static int check_file(const struct bw_arguments *arguments, const char *operand, json_t *all)
 {
+    bool from_stdin = strcmp(operand, "-") == 0;
+    const char *path = from_stdin ? "stdin" : operand;
     struct bw_error err = {0};
     char *text = NULL, name[256];
     size_t len = 0;
-    if (bw_file_read(&text, &len, path, BW_MAX_BUNDLE_BYTES, &err) != 0) {
+    if (bw_file_read(&text, &len, from_stdin ? "/dev/stdin" : path, BW_MAX_BUNDLE_BYTES, &err) != 0) {
         return bw_trouble(arguments, "%s", err.message);
     }
     json_t *maps = read_manifest(text, len);
@@ -239,6 +251,41 @@ static int check_file(const struct bw_arguments *arguments, const char *path, js
     return worst;
 }
 
+static int is_document(const struct dirent *entry)
+{
+    struct bw_str name = bw_str_from(entry->d_name);
+    return entry->d_name[0] != '.' &&
+           (bw_str_ends_with(name, ".json") || bw_str_ends_with(name, ".yaml") || bw_str_ends_with(name, ".yml"));
+}
+
+/* The same files of a folder that `serve --bundles` reads, by name; folders in it are not entered. */
+static int check_operand(const struct bw_arguments *arguments, const char *operand, json_t *all)
+{
+    struct stat about;
+    struct dirent **entries = NULL;
+    if (stat(operand, &about) != 0 || !S_ISDIR(about.st_mode)) {
+        return check_file(arguments, operand, all);
+    }
+    int n = scandir(operand, &entries, is_document, alphasort), worst = BW_EXIT_OK;
+    if (n <= 0) {
+        free(entries);
+        return n < 0 ? bw_trouble(arguments, "%s: %s", operand, strerror(errno))
+                     : bw_trouble(arguments, "%s: no file ending in .json, .yaml or .yml", operand);
+    }
+    for (int i = 0; i < n; i++) {
+        char path[4096];
+        int length = snprintf(path, sizeof(path), "%s/%s", operand, entries[i]->d_name);
+        int status = length < 0 || (size_t)length >= sizeof(path)
+                         ? bw_trouble(arguments, "%s: the path of %s is too long", operand, entries[i]->d_name)
+                     : stat(path, &about) == 0 && S_ISDIR(about.st_mode) ? BW_EXIT_OK
+                                                                         : check_file(arguments, path, all);
+        worst = status > worst ? status : worst;
+        free(entries[i]);
+    }
+    free(entries);
+    return worst;
+}
+
 static int run(const struct bw_arguments *arguments)
 {
     int output = bw_argument_choice(arguments, "output", outputs), worst = BW_EXIT_OK;
@@ -246,11 +293,12 @@ static int run(const struct bw_arguments *arguments)
         return BW_EXIT_TROUBLE;
     }
     if (arguments->n_operands == 0) {
-        return bw_trouble(arguments, "a file is needed: a bundle, a configuration, or a manifest of ConfigMaps");
+        return bw_trouble(
+            arguments, "a file is needed: a bundle, a configuration, or a manifest of ConfigMaps; - is standard input");
     }
     json_t *all = output == 1 ? json_array() : NULL;
     for (size_t i = 0; i < arguments->n_operands; i++) {
-        int status = check_file(arguments, arguments->operands[i], all);
+        int status = check_operand(arguments, arguments->operands[i], all);
         worst = status > worst ? status : worst;
     }
     if (all != NULL) {
@@ -263,13 +311,14 @@ static int run(const struct bw_arguments *arguments)
 
 static const struct bw_option options[] = {
     {"output", "FORMAT", "text (default): FILE:LINE:COLUMN: severity: path: message; or json.", false},
+    {"strict", NULL, "Warnings count as errors for the exit status.", false},
     {0},
 };
 
 const struct bw_command bw_command_check = {
     .name = "check",
     .summary = "find every fault of bundles, also in ConfigMaps, and configuration files",
-    .synopsis = "breakwater check [--output FORMAT] FILE...",
+    .synopsis = "breakwater check [--output FORMAT] [--strict] FILE|DIR|-...",
     .description =
         "Loads each file as `breakwater serve` would and says everything that is wrong with it at once: unknown gates, "
         "triggers and parameters with the nearest known word, values that do not fit, patterns that do not compile, "
@@ -278,9 +327,10 @@ const struct bw_command bw_command_check = {
         "with "
         "ConfigMaps that hold bundles is told by its content; inside a ConfigMap lines are counted from the start of "
         "the "
-        "key.",
+        "key. Of a folder, the files ending in .json, .yaml or .yml are checked; - is standard input.",
     .options = options,
-    .exit_status = "0 no errors (warnings are allowed), 1 errors were found, 2 a file could not be read.",
+    .exit_status =
+        "0 no errors (warnings are allowed without --strict), 1 errors were found, 2 a file could not be read.",
     .examples = "  breakwater check bundles/*.json config.yaml",
     .run = run,
 };

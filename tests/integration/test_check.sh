@@ -53,6 +53,22 @@ check "a bundle of 10 MB loads" says 0 ': 0 errors' bw check "$BW_TMP/ten-megaby
 check "not a bundle" says '1|2' . bw check README.md
 check "a file that is not there" says 2 'nowhere' bw check "$BW_TMP/nowhere.json"
 
+from_stdin() { says "$1" 'stdin:[0-9]+:[0-9]+: error' bw check - <"$BW_TMP/ten.json"; }
+check "standard input, with lines" from_stdin 1
+mkdir -p "$BW_TMP/folder/sub.json" "$BW_TMP/empty"
+cp docs/examples/demo-bundle.json "$BW_TMP/folder/a.json"
+check "a folder: each bundle in it, folders not entered" says 0 'a.json: 0 errors' bw check "$BW_TMP/folder"
+cp "$BW_TMP/ten.json" "$BW_TMP/folder/b.json"
+check "a folder with one bad bundle" says 1 'b.json:[0-9]+:[0-9]+: error' bw check "$BW_TMP/folder"
+check "a folder without a bundle" says 2 'no file ending' bw check "$BW_TMP/empty"
+printf '%s\n' '{"id": "w", "version": "1_0", "policies": [], "mappings": [], "whitelists": [], "colour": 1}' >"$BW_TMP/warns.json"
+check "warnings are allowed" says 0 ' 0 errors, [1-9]' bw check "$BW_TMP/warns.json"
+check "warnings count with --strict" says 1 ' 0 errors, [1-9]' bw check --strict "$BW_TMP/warns.json"
+printf '%s\n' 'apiVersion: v1' 'kind: ConfigMap' 'metadata: {name: m}' 'data:' '  a.json: |' >"$BW_TMP/unlabelled.yaml"
+sed 's/^/    /' docs/examples/demo-bundle.json >>"$BW_TMP/unlabelled.yaml"
+check "a ConfigMap without its label is a warning" says 0 'warning: without the label' bw check "$BW_TMP/unlabelled.yaml"
+check "which counts with --strict" says 1 'warning: without the label' bw check --strict "$BW_TMP/unlabelled.yaml"
+
 layout=$(tests/images/make)
 /usr/bin/python3 - "$BW_TMP/for-ever.json" <<'PY'
 import json, sys

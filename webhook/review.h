@@ -3,30 +3,6 @@
 
 #include "k8s/pod_images.h"
 
-/* Labels or annotations: sorted by key, each key once. A value may hold a NUL inside. */
-struct bw_pair {
-    const char *key, *value;
-    size_t value_len;
-};
-struct bw_pairs {
-    const struct bw_pair *items;
-    size_t n_items;
-};
-/* NULL: there is no such key. */
-const struct bw_pair *bw_pairs_find(const struct bw_pairs *pairs, const char *key);
-/* Sorts by key; false if one occurs twice. */
-bool bw_pairs_sort(struct bw_pair *items, size_t n_items);
-
-struct bw_metadata {
-    const char *name; /* "" when there is none */
-    struct bw_pairs labels, annotations;
-};
-
-struct bw_owner { /* one of ownerReferences; texts are "" when absent */
-    const char *api_version, *kind, *name, *uid;
-    bool controller;
-};
-
 /* All that an admission reads of an AdmissionReview; nothing in here points into the body. */
 struct bw_review {
     const char *api_version, *uid;
@@ -37,12 +13,8 @@ struct bw_review {
     bool mirror_pod;                  /* carries the annotation kubernetes.io/config.mirror */
     bool old_deleting;                /* oldObject has a deletionTimestamp */
     struct bw_pod_images now, before; /* before: of an UPDATE; both empty for other operations */
-    struct bw_metadata object;        /* its own; empty when the object is null */
-    struct bw_metadata pod;           /* of the pod template; of a Pod its own */
-    const struct bw_owner *owners;
-    size_t n_owners;
-    const char *service_account;     /* of the pod spec; "" when it names none */
-    const char *const *pull_secrets; /* names of imagePullSecrets, NULL-terminated; NULL: none */
+    const char *service_account;      /* of the pod spec; "" when it names none */
+    const char *const *pull_secrets;  /* names of imagePullSecrets, NULL-terminated; NULL: none */
 };
 
 /* By jansson: the truth. As bw_admission_review_decode, and BW_EINPUT too when the object is not of its kind. */

@@ -243,12 +243,11 @@ static int load_bundles(struct bw_live *live, struct bw_error *err)
 static int open_kubernetes(struct bw_live *live, struct bw_error *err)
 {
     const struct bw_config *config = live->first;
-    const struct bw_kube_options options = {.in_cluster = true, .account_folder = config->service_account_dir};
     if (config->kubernetes == BW_KUBERNETES_OFF ||
         (config->kubernetes == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") == NULL)) {
         return 0;
     }
-    if (bw_kube_client_create(&live->kube, &options, err) == 0) {
+    if (bw_kube_client_create(&live->kube, config->service_account_dir, err) == 0) {
         return bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err);
     }
     if (config->kubernetes == BW_KUBERNETES_ON) {

@@ -201,18 +201,11 @@ static int read_metadata(struct bw_bundle_map *map, struct bw_json config_map, s
         return -1;
     }
     struct bw_json labels = bw_json_optional(metadata, "labels", arena);
-    struct bw_json annotations = bw_json_optional(metadata, "annotations", arena);
     if ((labels.node != NULL && bw_json_object(labels, err) != 0) ||
-        (annotations.node != NULL && bw_json_object(annotations, err) != 0) ||
-        read_member(&map->namespace, metadata, "namespace", "", arena, err) != 0 ||
-        read_member(&map->name, metadata, "name", "", arena, err) != 0 ||
-        read_member(&map->uid, metadata, "uid", "", arena, err) != 0 ||
-        read_member(&map->resource_version, metadata, "resourceVersion", "", arena, err) != 0 ||
-        read_member(&map->created, metadata, "creationTimestamp", "", arena, err) != 0 ||
-        read_member(&map->label, labels, "breakwater.io/bundle", NULL, arena, err) != 0) {
+        read_member(&map->name, metadata, "name", "", arena, err) != 0) {
         return -1;
     }
-    return read_member(&map->mode, annotations, "breakwater.io/mode", NULL, arena, err);
+    return read_member(&map->label, labels, "breakwater.io/bundle", NULL, arena, err);
 }
 
 int bw_bundle_map_read(struct bw_bundle_map *out, struct bw_json config_map, struct bw_arena *arena,

@@ -16,10 +16,9 @@ struct bw_map_bundle {
 };
 
 struct bw_bundle_map {
-    const char *namespace, *name, *uid, *resource_version, *created; /* "" when absent */
-    const char *label;                                               /* value of breakwater.io/bundle, or NULL */
-    const char *mode;                                                /* annotation breakwater.io/mode, or NULL */
-    struct bw_map_bundle *bundles;                                   /* sorted by key */
+    const char *name;              /* "" when absent */
+    const char *label;             /* value of breakwater.io/bundle, or NULL */
+    struct bw_map_bundle *bundles; /* sorted by key */
     size_t n_bundles;
     const char *const *ignored; /* keys without a known suffix; NULL-terminated */
 };

@@ -12,9 +12,9 @@ enum {
     THREADS = 2,
     MAX_ENTRIES = 4096,
     MAX_WAITING = 256,
-    CALL_MS = 10000,
+    CALL_MS = 2000, /* admissions wait for it, and can do without */
     ABSENT_AGE_MS = 10000,
-    FAILED_AGE_MS = 2000 /* a server that is away is asked again soon, but not by every admission */
+    FAILED_AGE_MS = 10000
 };
 #define MAX_BYTES  (32U << 20)
 #define MAX_OBJECT (4U << 20)
@@ -46,6 +46,10 @@ struct bw_kube_lookup {
     struct entry *first, *last; /* that wait */
     size_t n_waiting, bytes;
     uint64_t tickets;
+    /* A server that does not answer is left alone for a while, whatever is asked for: admissions must not queue up
+     * behind it. */
+    int64_t away_until_ms;
+    struct bw_error away;
 };
 
 /* ---- objects ---- */
@@ -174,14 +178,21 @@ static bool is_good(const struct entry *entry, int64_t max_age_ms, int64_t since
 
 static void fetch(struct bw_kube_lookup *lookup, struct entry *entry)
 {
-    const struct bw_kube_request request = {
-        .method = "GET", .path = entry->path, .max_bytes = MAX_OBJECT, .deadline = bw_deadline_in_ms(CALL_MS)};
-    struct bw_error err = {0};
+    struct bw_error err = lookup->away;
     json_t *object = NULL;
+    int status = -1;
+    bool away = bw_monotonic_ms() < lookup->away_until_ms;
     pthread_mutex_unlock(&lookup->lock);
-    int status = bw_kube_call(&object, lookup->client, &request, &err);
+    if (!away) {
+        err = (struct bw_error){0};
+        status = bw_kube_get(&object, lookup->client, entry->path, MAX_OBJECT, bw_deadline_in_ms(CALL_MS), &err);
+    }
     size_t bytes = status == 0 ? bytes_of(object) : 0;
     pthread_mutex_lock(&lookup->lock);
+    if (!away && status != 0 && (err.code == BW_EUNAVAILABLE || err.code == BW_EDEADLINE)) {
+        lookup->away_until_ms = bw_monotonic_ms() + FAILED_AGE_MS;
+        lookup->away = err;
+    }
     entry->object = object;
     entry->bytes = bytes;
     lookup->bytes += bytes;

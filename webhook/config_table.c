@@ -341,7 +341,7 @@ const struct bw_key bw_config_keys[] = {
      .kind = BW_KEY_TEXT,
      OF_CONFIG(service_account_dir),
      .default_text = "/var/run/secrets/kubernetes.io/serviceaccount",
-     .doc = "Folder with token, ca.crt and namespace of breakwater's own ServiceAccount, as the kubelet mounts it."},
+     .doc = "Folder with token and ca.crt of breakwater's own ServiceAccount, as the kubelet mounts it."},
 
     {.path = "bundles.dir",
      .kind = BW_KEY_TEXT,

@@ -142,5 +142,10 @@ check "a mended one is admitted at once" says 0 'pod/mended created' pod shop me
 
 check "no password and no token is in the log" bash -c \
     "! grep -qE 's3cret|guessed' '$BW_TMP/serve/log' && ! grep -qF \"\$(cat '$BW_TMP/account/token')\" '$BW_TMP/serve/log'"
+# the API server is gone, and somebody asks all the same: what cannot be had is done without, soon
+tests/cluster/stop "$BW_TMP/cluster"
+check "without the API server an admission is decided with what is configured" \
+    says 0 'ServiceAccount default in namespace [^ ]* could not be read' \
+    review serve deployment-create image="$host/$good"
 check "nothing is wrong inside" sound
 done_testing

@@ -27,11 +27,13 @@ static struct {
     size_t n_told;
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
-int bw_kube_call(json_t **out, struct bw_kube_client *client, const struct bw_kube_request *request,
-                 struct bw_error *err)
+int bw_kube_get(json_t **out, struct bw_kube_client *client, const char *path, uint64_t max_bytes,
+                struct bw_deadline deadline, struct bw_error *err)
 {
     (void)client;
-    assert_string_equal(request->method, "GET");
+    (void)max_bytes;
+    assert_int_equal(path[0], '/');
+    assert_false(bw_deadline_passed(deadline));
     pthread_mutex_lock(&server.lock);
     unsigned number = ++server.calls;
     (void)pthread_cond_broadcast(&server.wake);
@@ -197,6 +199,30 @@ static void failures_say_why_and_are_not_repeated_at_once(void **state)
     }
 }
 
+/* Else every Secret of the cluster would be waited for, one after the other. */
+static void a_server_that_is_away_is_asked_once_for_all(void **state)
+{
+    (void)state;
+    static const struct {
+        enum bw_code code;
+        unsigned calls; /* for ten paths */
+    } rows[] = {{BW_ENOTFOUND, 10}, {BW_EDENIED, 10}, {BW_EDEADLINE, 1}};
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        unsigned before = server.calls;
+        server.code = rows[i].code;
+        for (unsigned k = 0; k < 10; k++) {
+            char path[64];
+            struct bw_error err = {0};
+            enum bw_lookup_state got = BW_LOOKUP_READY;
+            (void)snprintf(path, sizeof(path), "/row%zu/%u", i, k);
+            (void)ask(&got, path, 60000, bw_monotonic_ms(), &err);
+            assert_int_not_equal(got, BW_LOOKUP_READY);
+            assert_true(got == BW_LOOKUP_ABSENT || err.code == rows[i].code);
+        }
+        assert_int_equal(server.calls, before + rows[i].calls);
+    }
+}
+
 static void what_is_forgotten_is_fetched_anew(void **state)
 {
     (void)state;
@@ -256,9 +282,13 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(an_answer_is_kept_for_its_time),          CASE(what_was_learned_since_counts_whatever_its_age),
-        CASE(one_request_serves_all_who_ask),          CASE(failures_say_why_and_are_not_repeated_at_once),
-        CASE(what_is_forgotten_is_fetched_anew),       CASE(an_object_outlives_the_lookup_for_who_holds_it),
+        CASE(an_answer_is_kept_for_its_time),
+        CASE(what_was_learned_since_counts_whatever_its_age),
+        CASE(one_request_serves_all_who_ask),
+        CASE(failures_say_why_and_are_not_repeated_at_once),
+        CASE(a_server_that_is_away_is_asked_once_for_all),
+        CASE(what_is_forgotten_is_fetched_anew),
+        CASE(an_object_outlives_the_lookup_for_who_holds_it),
         CASE(room_is_bounded_in_bytes_and_in_waiting),
     };
     return cmocka_run_group_tests_name("k8s/lookup", tests, NULL, NULL);

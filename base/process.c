@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Fields of /proc/self/stat, counted from 1. */
@@ -30,37 +31,23 @@ static struct bw_metric open_fds = {
 static struct bw_metric max_fds = {
     .name = "process_max_fds", .help = "How many file descriptors may be open.", .kind = BW_METRIC_GAUGE};
 
-static size_t read_text(char *out, size_t size, const char *path)
+static double seconds_on(clockid_t clock)
 {
-    FILE *file = fopen(path, "re");
-    size_t len = file == NULL ? 0 : fread(out, 1, size - 1, file);
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    out[len] = '\0';
-    return len;
-}
-
-/* Seconds since 1970 of the machine's start; 0 when it is not told. */
-static uint64_t boot_time(void)
-{
-    static char text[65536];
-    struct bw_str rest = {text, read_text(text, sizeof(text), "/proc/stat")}, line;
-    uint64_t value = 0;
-    while (bw_str_next_line(&line, &rest)) {
-        if (bw_str_starts_with(line, "btime ") &&
-            bw_str_uint(&value, (struct bw_str){line.base + 6, line.len - 6}, 10, INT64_MAX) == 0) {
-            return value;
-        }
-    }
-    return 0;
+    struct timespec now = {0};
+    (void)clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void meter_stat(void)
 {
-    static uint64_t booted;
+    static double booted; /* seconds since 1970; one answer for the life of the process */
     char text[1024];
-    size_t len = read_text(text, sizeof(text), "/proc/self/stat");
+    FILE *file = fopen("/proc/self/stat", "re");
+    size_t len = file == NULL ? 0 : fread(text, 1, sizeof(text) - 1, file);
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    text[len] = '\0';
     const char *after = strrchr(text, ')'); /* the name in brackets may hold anything */
     if (after == NULL) {
         return;
@@ -72,8 +59,8 @@ static void meter_stat(void)
             continue;
         }
         if (field == FIELD_START) {
-            booted = booted == 0 ? boot_time() : booted;
-            bw_metric_set(&start_time, (double)booted + (double)value / (double)sysconf(_SC_CLK_TCK), NULL);
+            booted = booted == 0 ? seconds_on(CLOCK_REALTIME) - seconds_on(CLOCK_BOOTTIME) : booted;
+            bw_metric_set(&start_time, booted + (double)value / (double)sysconf(_SC_CLK_TCK), NULL);
         } else if (field == FIELD_VSIZE) {
             bw_metric_set(&virtual, (double)value, NULL);
         } else if (field == FIELD_RSS) {

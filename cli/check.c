@@ -17,7 +17,7 @@ static const char *const outputs[] = {"text", "json", NULL};
 
 /* Told by the members at the top: one that is a bundle's, or looks like it. No settings' name does. A file without
  * members, or that cannot be parsed, counts as a bundle. */
-static bool is_bundle(const char *text, size_t len)
+static bool is_bundle(const json_t *tree)
 {
     static const char *const members[] = {"id",
                                           "version",
@@ -33,17 +33,13 @@ static bool is_bundle(const char *text, size_t len)
                                           "blacklisted_images",
                                           "allowlisted_images",
                                           "denylisted_images"};
-    json_t *tree = NULL, *value = NULL;
+    json_t *value = NULL;
     const char *name = NULL;
-    if (bw_yaml_parse(&tree, text, len, BW_MAX_BUNDLE_BYTES, NULL) != 0) {
-        return true;
-    }
     bool found = !json_is_object(tree) || json_object_size(tree) == 0;
-    json_object_foreach(tree, name, value)
+    json_object_foreach((json_t *)(uintptr_t)tree, name, value)
     {
         found = found || bw_suggest(name, members, BW_LENGTH(members)) != NULL;
     }
-    json_decref(tree);
     return found;
 }
 
@@ -81,14 +77,14 @@ static bool is_strict(const struct bw_arguments *arguments)
 
 /* What stands at one place, a file or a key of a ConfigMap; name: of a bundle without an id. BW_EXIT_OK,
  * BW_EXIT_STOPPED for faults, BW_EXIT_TROUBLE for what could not be told. */
-static int check_text(const struct bw_arguments *arguments, const char *place, const char *name, bool bundle_wanted,
+static int check_text(const struct bw_arguments *arguments, const char *place, const char *name, bool is_bundle_text,
                       const char *text, size_t len, json_t *all)
 {
     struct bw_error err = {0};
     struct bw_problems problems;
     bw_problems_init(&problems);
     int status = 0;
-    if (bundle_wanted || is_bundle(text, len)) {
+    if (is_bundle_text) {
         struct bw_bundle_options options = {.name = name, .now_s = bw_wall_s(), .default_patterns = true};
         struct bw_bundle *bundle = NULL;
         status = bw_bundle_load(&bundle, &problems, text, len, &options, &err);
@@ -147,7 +143,7 @@ static int tell(const struct bw_arguments *arguments, json_t *all, const char *p
 static int check_config_map(const struct bw_arguments *arguments, const char *path, json_t *document, json_t *all)
 {
     BW_ARENA_SCOPE arena;
-    bw_arena_init(&arena, 8 * (size_t)BW_MAX_BUNDLE_BYTES);
+    bw_arena_init(&arena, 2 * (size_t)BW_MAX_BUNDLE_MAP_BYTES);
     struct bw_bundle_map map = {0};
     struct bw_error err = {0};
     int worst = BW_EXIT_OK;
@@ -197,14 +193,11 @@ static bool is_kind(const json_t *document, const char *kind)
     return text != NULL && strcmp(text, kind) == 0 && json_is_string(json_object_get(document, "apiVersion"));
 }
 
-/* The documents of a manifest, those of Lists among them; NULL when the file is none. */
-static json_t *read_manifest(const char *text, size_t len)
+/* The ConfigMaps of a manifest, those of Lists among them; NULL when the documents are none. */
+static json_t *find_config_maps(const json_t *stream)
 {
-    json_t *stream = NULL, *found = json_array();
+    json_t *found = json_array();
     bool manifest = false;
-    if (bw_yaml_parse_stream(&stream, text, len, BW_MAX_BUNDLE_BYTES, NULL) != 0) {
-        stream = NULL;
-    }
     for (size_t i = 0; i < json_array_size(stream); i++) {
         json_t *document = json_array_get(stream, i), *items = json_object_get(document, "items");
         manifest = manifest || (json_is_string(json_object_get(document, "apiVersion")) &&
@@ -219,7 +212,6 @@ static json_t *read_manifest(const char *text, size_t len)
             }
         }
     }
-    json_decref(stream);
     if (!manifest) {
         json_decref(found);
         return NULL;
@@ -237,16 +229,21 @@ static int check_file(const struct bw_arguments *arguments, const char *operand,
     if (bw_file_read(&text, &len, from_stdin ? "/dev/stdin" : path, BW_MAX_BUNDLE_BYTES, &err) != 0) {
         return bw_trouble(arguments, "%s", err.message);
     }
-    json_t *maps = read_manifest(text, len);
+    json_t *stream = NULL;
+    if (bw_yaml_parse_stream(&stream, text, len, BW_MAX_BUNDLE_BYTES, NULL) != 0) {
+        stream = NULL; /* what is wrong with it is told by who loads it */
+    }
+    json_t *maps = find_config_maps(stream);
     int worst = BW_EXIT_OK;
     for (size_t i = 0; i < json_array_size(maps); i++) {
         worst = worse(worst, check_config_map(arguments, path, json_array_get(maps, i), all));
     }
     if (maps == NULL) {
         bw_bundle_name_of(name, sizeof(name), path);
-        worst = check_text(arguments, path, name, false, text, len, all);
+        worst = check_text(arguments, path, name, is_bundle(json_array_get(stream, 0)), text, len, all);
     }
     json_decref(maps);
+    json_decref(stream);
     free(text);
     return worst;
 }

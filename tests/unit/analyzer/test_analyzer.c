@@ -20,7 +20,7 @@ static char folder[64];
 static int make_folder(void **state)
 {
     (void)state;
-    (void)snprintf(folder, sizeof(folder), "/tmp/breakwater-test-XXXXXX");
+    (void)snprintf(folder, sizeof(folder), "breakwater-test-XXXXXX");
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 

@@ -21,7 +21,7 @@ static char folder[64];
 static int make_folder(void **state)
 {
     (void)state;
-    (void)snprintf(folder, sizeof(folder), "/tmp/breakwater-store-XXXXXX");
+    (void)snprintf(folder, sizeof(folder), "breakwater-store-XXXXXX");
     return mkdtemp(folder) == NULL;
 }
 

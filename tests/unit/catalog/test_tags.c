@@ -200,7 +200,7 @@ static int begin(void **state)
     bench->registry.manifests[1] = image_b;
     bench->registry.manifests[2] = image_c;
     bw_arena_init(&bench->arena, 64 * BW_MIB);
-    (void)snprintf(bench->folder, sizeof(bench->folder), "/tmp/breakwater-tags-XXXXXX");
+    (void)snprintf(bench->folder, sizeof(bench->folder), "breakwater-tags-XXXXXX");
     bench->alice = make_source(bench, "alice");
     bench->bob = make_source(bench, "bob");
     *state = bench;

@@ -60,7 +60,7 @@ static int set_up(void **state)
     static struct folder folder;
     char path[128];
     struct bw_error err = {0};
-    (void)snprintf(folder.path, sizeof(folder.path), "/tmp/layout-XXXXXX");
+    (void)snprintf(folder.path, sizeof(folder.path), "layout-XXXXXX");
     assert_non_null(mkdtemp(folder.path));
     (void)snprintf(path, sizeof(path), "%s/blobs", folder.path);
     assert_int_equal(mkdir(path, 0700), 0);

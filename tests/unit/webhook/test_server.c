@@ -35,7 +35,7 @@ const char *__lsan_default_suppressions(void)
     return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\n"; /* H2O keeps these for the process */
 }
 
-static char folder[] = "/tmp/bw-server-XXXXXX";
+static char folder[] = "bw-server-XXXXXX";
 static struct fake_services services;
 static struct bw_server *server;
 static pthread_t thread;

@@ -26,12 +26,10 @@ static char lower(char c)
 
 bool bw_str_is_nocase(struct bw_str a, const char *text)
 {
-    if (a.len != strlen(text))
-        return false;
     for (size_t i = 0; i < a.len; i++)
-        if (lower(a.base[i]) != lower(text[i]))
+        if (text[i] == '\0' || lower(a.base[i]) != lower(text[i]))
             return false;
-    return true;
+    return text[a.len] == '\0';
 }
 
 bool bw_str_starts_with(struct bw_str text, const char *prefix)

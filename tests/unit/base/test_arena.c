@@ -31,6 +31,29 @@ static void memory_is_zeroed_and_aligned_and_does_not_overlap(void **state)
             assert_int_equal(blocks[i][k], i % 255 + 1);
 }
 
+/* Pages are not: what the heap had before must not show. */
+static void memory_is_zeroed_also_where_something_was_before(void **state)
+{
+    (void)state;
+    struct bw_error err = {0};
+    for (int round = 0; round < 2; round++) {
+        BW_ARENA_SCOPE arena;
+        bw_arena_init(&arena, 1 << 24);
+        void *array = NULL;
+        size_t capacity = 0;
+        for (size_t count = 0; count < 5000; count++) {
+            assert_int_equal(0, bw_arena_grow(&arena, &array, count, &capacity, 40, &err));
+            for (size_t i = 40 * count; i < 40 * capacity; i += 8)
+                assert_int_equal(0, ((unsigned char *)array)[i]);
+            memset((unsigned char *)array + 40 * count, 0xee, 40);
+            unsigned char *other = bw_arena_alloc(&arena, 100);
+            for (size_t i = 0; i < 100; i++)
+                assert_int_equal(0, other[i]);
+            memset(other, 0xee, 100);
+        }
+    }
+}
+
 static void the_budget_counts_requested_bytes(void **state)
 {
     (void)state;
@@ -98,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_and_aligned_and_does_not_overlap),
+        cmocka_unit_test(memory_is_zeroed_also_where_something_was_before),
         cmocka_unit_test(the_budget_counts_requested_bytes),
         cmocka_unit_test(huge_requests_are_refused_without_wrapping_around),
         cmocka_unit_test(texts_are_copied_and_terminated),

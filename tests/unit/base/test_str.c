@@ -59,6 +59,9 @@ static void comparisons_use_the_length(void **state)
     assert_false(bw_str_is(text, "abcd"));
     assert_true(bw_str_is_nocase(text, "ABC"));
     assert_false(bw_str_is_nocase(text, "abd"));
+    assert_false(bw_str_is_nocase(text, "ab"));
+    assert_false(bw_str_is_nocase(text, "abcd"));
+    assert_false(bw_str_is_nocase((struct bw_str){"ab\0c", 4}, "ab"));
     assert_true(bw_str_starts_with(text, "ab"));
     assert_false(bw_str_starts_with(text, "abcd"));
     assert_true(bw_str_ends_with(text, "bc"));

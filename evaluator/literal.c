@@ -1,5 +1,5 @@
 /* The longest run of plain characters in a regular expression that has neither groups nor alternatives nor flags, and a
- * search for it that looks at sixteen places at a time. */
+ * search for it that looks at 64 places at a time. */
 #include "evaluator/literal.h"
 
 #include "evaluator/unicode.h"
@@ -105,23 +105,42 @@ static block load(const char *from)
     return loaded;
 }
 
+struct ends { /* the first and the last byte of a literal, sixteen times over */
+    block first, last;
+    size_t distance;
+};
+
+static block candidates(const struct ends *ends, const char *text)
+{
+    return (block)((load(text) == ends->first) & (load(text + ends->distance) == ends->last));
+}
+
+static bool is_empty(block marks)
+{
+    uint64_t halves[2];
+    memcpy(halves, &marks, sizeof(halves));
+    return (halves[0] | halves[1]) == 0;
+}
+
+enum { STRIDE = 4 }; /* blocks looked at before one asks whether any of them had something */
+
 const char *bw_literal_find(struct bw_str literal, const char *text, size_t len)
 {
     if (len < literal.len) {
         return NULL;
     }
     const char *end = text + (len - literal.len) + 1; /* of the places where it can begin */
-    block first = (block){0} + (uint8_t)literal.base[0];
-    block last = (block){0} + (uint8_t)literal.base[literal.len - 1];
-    for (; end - text >= (ptrdiff_t)sizeof(block); text += sizeof(block)) {
-        block both = (block)((load(text) == first) & (load(text + literal.len - 1) == last));
-        uint64_t halves[2];
-        memcpy(halves, &both, sizeof(halves));
-        if ((halves[0] | halves[1]) == 0) {
-            continue;
+    const struct ends ends = {(block){0} + (uint8_t)literal.base[0],
+                              (block){0} + (uint8_t)literal.base[literal.len - 1], literal.len - 1};
+    for (; end - text >= (ptrdiff_t)(STRIDE * sizeof(block)); text += STRIDE * sizeof(block)) {
+        block marks[STRIDE];
+        block any = {0};
+        for (size_t b = 0; b < STRIDE; b++) {
+            marks[b] = candidates(&ends, text + b * sizeof(block));
+            any |= marks[b];
         }
-        for (size_t i = 0; i < sizeof(block); i++) {
-            if (both[i] != 0 && memcmp(text + i, literal.base, literal.len) == 0) {
+        for (size_t i = 0; !is_empty(any) && i < STRIDE * sizeof(block); i++) {
+            if (marks[i / sizeof(block)][i % sizeof(block)] != 0 && memcmp(text + i, literal.base, literal.len) == 0) {
                 return text + i;
             }
         }

@@ -327,7 +327,7 @@ int bw_report_box_check(struct bw_report_box *box, struct bw_error *err)
         check_sorted_texts("content_patterns", covers->content_patterns, covers->n_content_patterns, err) ||
         check_sorted_texts("retrieved_paths", covers->retrieved_paths, covers->n_retrieved_paths, err))
         return -1;
-    if (gather_paths(box, err))
+    if (gather_paths(box, err) || bw_report_box_index(box, err))
         return -1;
     report->memory = sizeof(*box) + box->arena.used;
     return 0;

@@ -117,6 +117,12 @@ struct bw_report {
     const char *analyzer; /* version of the program that made it */
     int64_t completed_s;
     uint32_t revision;
+    /* Found out from the above when the report is finished: places in the lists above. */
+    const uint32_t *by_name;          /* packages ordered by name, type and place */
+    const uint32_t *same_name;        /* of each package: the first one of its type and name */
+    const uint32_t *same_license;     /* of each package: the first one with the same licence texts */
+    const uint32_t *privileged_files; /* with the setuid or setgid bit, ascending */
+    size_t n_privileged_files;
     size_t memory; /* bytes this report holds, for caches */
 };
 
@@ -124,6 +130,10 @@ struct bw_report *bw_report_retain(struct bw_report *report);
 void bw_report_release(struct bw_report *report); /* NULL is fine */
 
 const struct bw_report_file *bw_report_find_file(const struct bw_report *report, const char *path);
+/* The first package of this type and name, or NULL. */
+const struct bw_package *bw_report_find_package(const struct bw_report *report, const char *type, const char *name);
+/* How many packages have this name, of whatever type; the places of the first and the last one, if there are any. */
+size_t bw_report_count_packages(const struct bw_report *report, const char *name, size_t *first, size_t *last);
 const char *bw_report_incomplete(const struct bw_report *report,
                                  const char *kind); /* the reason, or NULL; kind "packages"
                                                        also finds "packages:..." */

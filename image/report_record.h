@@ -59,7 +59,9 @@ struct bw_report_box {
 
 struct bw_report_box *bw_report_box_create(size_t budget); /* one reference */
 void bw_report_box_destroy(struct bw_report_box *box);
-/* Order and uniqueness of what is promised sorted; then the memory is counted. */
+/* The members of the report that are found out from others (image/report_index.c). */
+int bw_report_box_index(struct bw_report_box *box, struct bw_error *err) BW_MUST_CHECK;
+/* Order and uniqueness of what is promised sorted; then the report is indexed and its memory counted. */
 int bw_report_box_check(struct bw_report_box *box, struct bw_error *err) BW_MUST_CHECK;
 
 #endif

@@ -2,8 +2,6 @@
  * says so is silent (row 38 of the differences: as the engine does). */
 #include "evaluator/gates/feed.h"
 
-#include "base/map.h"
-
 #include <string.h>
 
 enum { NAME, VERSION };
@@ -24,6 +22,10 @@ static int add_version(struct bw_installed *installed, struct bw_scope *scope, c
             return 0;
         }
     }
+    if (installed->n_versions == 0) {
+        installed->versions = &installed->first;
+        installed->capacity = 1;
+    }
     void *array = installed->versions;
     if (bw_arena_grow(scope->arena, &array, installed->n_versions, &installed->capacity, sizeof(*installed->versions),
                       err) != 0) {
@@ -34,7 +36,8 @@ static int add_version(struct bw_installed *installed, struct bw_scope *scope, c
     return 0;
 }
 
-static int collect(struct bw_feed_state *state, struct bw_scope *scope, const char *type, struct bw_map *by_name,
+/* places: of each package of the report, its place among the installed plus one. */
+static int collect(struct bw_feed_state *state, uint32_t *places, struct bw_scope *scope, const char *type,
                    struct bw_error *err)
 {
     const struct bw_report *report = scope->report;
@@ -43,21 +46,21 @@ static int collect(struct bw_feed_state *state, struct bw_scope *scope, const ch
         if (strcmp(package->type, type) != 0) {
             continue;
         }
-        struct bw_installed *installed = bw_map_get(by_name, package->name, strlen(package->name));
-        if (installed == NULL) {
-            installed = &state->installed[state->n_installed++];
-            installed->name = package->name;
-            (void)bw_map_put(by_name, package->name, strlen(package->name), installed);
+        uint32_t *place = &places[report->same_name[i]];
+        if (*place == 0) {
+            state->installed[state->n_installed++].name = package->name;
+            *place = (uint32_t)state->n_installed;
         }
-        if (add_version(installed, scope, package->version != NULL ? package->version : "", err) != 0) {
+        if (add_version(&state->installed[*place - 1], scope, package->version != NULL ? package->version : "", err) !=
+            0) {
             return -1;
         }
     }
     for (size_t i = 0; state->feed != NULL && i < state->feed->n_records; i++) {
         const struct bw_feed_package *record = &state->feed->records[i];
-        struct bw_installed *installed = bw_map_get(by_name, record->name, strlen(record->name));
-        if (installed != NULL) {
-            installed->record = record;
+        const struct bw_package *package = bw_report_find_package(report, type, record->name);
+        if (package != NULL) {
+            state->installed[places[package - report->packages] - 1].record = record;
             state->any_known = true;
         }
     }
@@ -69,16 +72,14 @@ int bw_feed_prepare(void **out, struct bw_scope *scope, const char *type, const 
 {
     struct bw_feed_state *state = bw_arena_alloc(scope->arena, sizeof(*state));
     size_t n_packages = scope->report->n_packages;
-    if (state == NULL || (n_packages > 0 && (state->installed = bw_arena_array(scope->arena, n_packages,
-                                                                               sizeof(*state->installed))) == NULL)) {
+    uint32_t *places = bw_arena_array(scope->arena, n_packages, sizeof(*places));
+    if (state == NULL || places == NULL ||
+        (state->installed = bw_arena_array(scope->arena, n_packages, sizeof(*state->installed))) == NULL) {
         return bw_arena_spent(err);
     }
     state->feed = feed;
-    struct bw_map *by_name = bw_map_create();
-    int result = collect(state, scope, type, by_name, err);
-    bw_map_destroy(by_name, NULL);
     *out = state;
-    return result;
+    return collect(state, places, scope, type, err);
 }
 
 static void note_no_feed(struct bw_scope *scope, const struct bw_feed_state *state)

@@ -8,6 +8,7 @@ struct bw_installed {
     const char *name;
     const char **versions; /* distinct, in the order of the analysis */
     size_t n_versions, capacity;
+    const char *first;                    /* where versions points to while there is one, as there mostly is */
     const struct bw_feed_package *record; /* of the feed, or NULL */
 };
 

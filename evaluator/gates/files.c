@@ -232,11 +232,8 @@ static int attribute_match(struct bw_scope *scope, const struct bw_value *values
 static int suid_or_guid_set(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
 {
     (void)values;
-    for (size_t i = 0; i < scope->report->n_files; i++) {
-        const struct bw_report_file *file = &scope->report->files[i];
-        if ((file->mode & 06000) == 0) {
-            continue;
-        }
+    for (size_t i = 0; i < scope->report->n_privileged_files; i++) {
+        const struct bw_report_file *file = &scope->report->files[scope->report->privileged_files[i]];
         const char *mode = bw_arena_printf(scope->arena, "0o%o", file->mode);
         if (mode == NULL ||
             bw_fire(scope, BW_ID_FILES_SUID, "{0} runs as its owner or group whoever starts it (mode {1})", err,

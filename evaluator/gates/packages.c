@@ -34,7 +34,10 @@ static const struct bw_param blacklist_params[] = {
 static int blacklist(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
 {
     bool any_version = !values[VERSION].present || values[VERSION].text[0] == '\0';
-    for (size_t i = 0; i < scope->report->n_packages; i++) {
+    size_t at = 0;
+    size_t last = 0;
+    size_t n_named = bw_report_count_packages(scope->report, values[NAME].text, &at, &last);
+    for (size_t i = at; n_named > 0 && i <= last; i++) {
         const struct bw_package *package = &scope->report->packages[i];
         if (strcmp(package->name, values[NAME].text) != 0) {
             continue;
@@ -147,7 +150,10 @@ static int required_package(struct bw_scope *scope, const struct bw_value *value
     const struct bw_package *first = NULL;
     int first_result = 0;
     struct bw_error first_error = {0};
-    for (size_t i = 0; i < scope->report->n_packages; i++) {
+    size_t at = 0;
+    size_t last = 0;
+    size_t n_named = bw_report_count_packages(scope->report, values[NAME].text, &at, &last);
+    for (size_t i = at; n_named > 0 && i <= last; i++) {
         const struct bw_package *package = &scope->report->packages[i];
         if (strcmp(package->name, values[NAME].text) != 0) {
             continue;

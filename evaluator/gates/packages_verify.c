@@ -140,12 +140,19 @@ static unsigned count_directories(struct bw_scope *scope, const struct bw_value 
 static struct bw_map *select_packages(const struct bw_scope *scope, const struct bw_value *only)
 {
     struct bw_map *selected = bw_map_create();
-    for (size_t i = 0; i < scope->report->n_packages; i++) {
-        const char *name = scope->report->packages[i].name;
-        if (!only->present || bw_value_lists(only, name)) {
-            uintptr_t count = (uintptr_t)bw_map_get(selected, name, strlen(name));
-            (void)bw_map_put(selected, name, strlen(name), (void *)(count + 1));
+    for (size_t i = 0; only->present && i < only->as.list.n_items; i++) {
+        const char *name = only->as.list.items[i];
+        size_t first = 0;
+        size_t last = 0;
+        size_t count = bw_report_count_packages(scope->report, name, &first, &last);
+        if (count > 0) {
+            (void)bw_map_put(selected, name, strlen(name), (void *)(uintptr_t)count);
         }
+    }
+    for (size_t i = 0; !only->present && i < scope->report->n_packages; i++) {
+        const char *name = scope->report->packages[i].name;
+        uintptr_t count = (uintptr_t)bw_map_get(selected, name, strlen(name));
+        (void)bw_map_put(selected, name, strlen(name), (void *)(count + 1));
     }
     return selected;
 }
@@ -183,7 +190,7 @@ int bw_verify(struct bw_scope *scope, const struct bw_value *values, struct bw_e
         return 0;
     }
     struct bw_map *selected = select_packages(scope, &values[ONLY_PACKAGES]);
-    int result = judge(scope, values, selected, err);
+    int result = bw_map_count(selected) == 0 ? 0 : judge(scope, values, selected, err);
     bw_map_destroy(selected, NULL);
     return result;
 }

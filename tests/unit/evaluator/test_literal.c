@@ -114,9 +114,9 @@ static void searching_finds_what_memmem_finds(void **state)
 {
     (void)state;
     for (unsigned round = 0; round < 20000; round++) {
-        char text[100];
+        char text[300];
         char literal[6];
-        random_text(text, sizeof(text), "ab");
+        random_text(text, sizeof(text), round % 2 == 0 ? "ab" : "ccccccccccccccccccccccccccab");
         random_text(literal, sizeof(literal), "ab");
         if (literal[0] != '\0') {
             assert_ptr_equal(bw_literal_find(bw_str_from(literal), text, strlen(text)),

@@ -121,6 +121,57 @@ static void files_are_found_by_path(void **state)
     bw_report_release(report);
 }
 
+static void packages_are_found_by_name_and_by_what_they_share(void **state)
+{
+    (void)state;
+    static const char *const mit[] = {"MIT"}, *const both[] = {"MIT", "GPL-2"};
+    static const struct {
+        const char *type, *name, *license;
+        const char *const *licenses;
+        size_t n_licenses;
+        uint32_t same_name, same_license;
+    } rows[] = {
+        {"npm", "b", "MIT", mit, 1, 0, 0},  {"gem", "b", NULL, mit, 1, 1, 1},   {"npm", "a", "MIT", mit, 1, 2, 0},
+        {"npm", "b", NULL, NULL, 0, 0, 3},  {"npm", "c", "MIT", both, 2, 4, 4}, {"gem", "b", NULL, mit, 1, 1, 1},
+        {"npm", "a", "MIT", both, 2, 2, 4},
+    };
+    struct bw_error err = {0};
+    struct bw_report_builder *builder = bw_report_builder_create(BW_ARENA_REPORT);
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        const struct bw_package package = {.type = rows[i].type,
+                                           .name = rows[i].name,
+                                           .license = rows[i].license,
+                                           .licenses = rows[i].licenses,
+                                           .n_licenses = rows[i].n_licenses};
+        assert_int_equal(0, bw_report_add_package(builder, &package, &err));
+    }
+    static const uint32_t modes[] = {0100644, 0104755, 0100755, 0102755};
+    static const char *const paths[] = {"/a", "/b", "/c", "/d"};
+    for (size_t i = 0; i < BW_LENGTH(modes); i++)
+        assert_int_equal(
+            0, bw_report_add_file(builder, &(struct bw_report_file){.path = paths[i], .mode = modes[i]}, &err));
+    struct bw_report *report = NULL;
+    assert_int_equal(0, bw_report_builder_finish(&report, builder, &err));
+    bw_report_builder_destroy(builder);
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        assert_int_equal(rows[i].same_name, report->same_name[i]);
+        assert_int_equal(rows[i].same_license, report->same_license[i]);
+        assert_ptr_equal(&report->packages[rows[i].same_name],
+                         bw_report_find_package(report, rows[i].type, rows[i].name));
+    }
+    assert_null(bw_report_find_package(report, "gem", "a"));
+    assert_null(bw_report_find_package(report, "zzz", "zzz"));
+    size_t first = 77, last = 77;
+    assert_int_equal(0, bw_report_count_packages(report, "bb", &first, &last));
+    assert_int_equal(4, bw_report_count_packages(report, "b", &first, &last));
+    assert_int_equal(0, first);
+    assert_int_equal(5, last);
+    assert_int_equal(2, report->n_privileged_files);
+    assert_int_equal(1, report->privileged_files[0]);
+    assert_int_equal(3, report->privileged_files[1]);
+    bw_report_release(report);
+}
+
 static void an_incomplete_kind_is_found_by_itself_and_by_its_family(void **state)
 {
     (void)state;
@@ -295,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_finished_report_is_sorted_where_promised_and_ordered_where_not),
         cmocka_unit_test(files_are_found_by_path),
+        cmocka_unit_test(packages_are_found_by_name_and_by_what_they_share),
         cmocka_unit_test(an_incomplete_kind_is_found_by_itself_and_by_its_family),
         cmocka_unit_test(what_is_encoded_is_decoded_to_the_same_bytes),
         cmocka_unit_test(bytes_cut_anywhere_or_longer_are_refused),

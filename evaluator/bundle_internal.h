@@ -91,6 +91,8 @@ enum bw_selection bw_selector_match_parts(enum bw_selection parts[BW_SELECTOR_PA
 /* ---- whitelists (evaluator/whitelist.c) ---- */
 int bw_whitelist_build_index(struct bw_whitelist *whitelist, struct bw_arena *arena,
                              struct bw_error *err) BW_MUST_CHECK;
+/* Whether it has items for findings of this gate at all. */
+bool bw_whitelist_concerns(const struct bw_whitelist *whitelist, const struct bw_gate *gate);
 /* The first item in the order of the document that is not expired and matches; NULL: none. */
 const struct bw_whitelist_item *bw_whitelist_find(const struct bw_whitelist *whitelist, const struct bw_gate *gate,
                                                   const char *trigger_id, int64_t now_s);

@@ -206,11 +206,17 @@ static int run_rules(struct evaluation *evaluation, struct bw_policy_result *res
 
 /* ---- whitelists ---- */
 
-static void forgive(struct evaluation *evaluation, const struct bw_mapping *mapping, struct bw_finding *finding,
-                    const struct bw_gate *gate)
+static int forgive(struct evaluation *evaluation, const struct bw_mapping *mapping, struct bw_finding *finding,
+                   const struct bw_gate *gate, struct bw_error *err)
 {
     for (size_t i = 0; i < mapping->n_whitelists; i++) {
         const struct bw_whitelist *whitelist = &evaluation->bundle->whitelists[mapping->whitelists[i]];
+        if (!bw_whitelist_concerns(whitelist, gate)) {
+            continue;
+        }
+        if (bw_scope_write_id(&evaluation->scope, finding, err) != 0) {
+            return -1;
+        }
         const struct bw_whitelist_item *item =
             bw_whitelist_find(whitelist, gate, finding->trigger_id, evaluation->scope.facts->now_s);
         if (item != NULL) {
@@ -219,9 +225,10 @@ static void forgive(struct evaluation *evaluation, const struct bw_mapping *mapp
             finding->whitelist_name = whitelist->name;
             finding->whitelist_item_id = item->id;
             finding->action = BW_GO;
-            return;
+            return 0;
         }
     }
+    return 0;
 }
 
 /* Items that expire later are what time alone changes. */
@@ -250,8 +257,8 @@ static int run_policy(struct evaluation *evaluation, struct bw_policy_result *re
         while (policy->rules[rule].index != finding->rule) {
             rule++; /* findings stand in the order of the rules */
         }
-        if (!finding->undecided && mapping->n_whitelists > 0) {
-            forgive(evaluation, mapping, finding, policy->rules[rule].gate);
+        if (!finding->undecided && forgive(evaluation, mapping, finding, policy->rules[rule].gate, err) != 0) {
+            return -1;
         }
         result->action = finding->action > result->action ? finding->action : result->action;
     }
@@ -303,8 +310,19 @@ static void decide(struct bw_decision *decision, bool undecidable, enum bw_no_ma
     }
 }
 
-int bw_evaluate(struct bw_decision *out, const struct bw_bundle *bundle, const struct bw_facts *facts,
-                enum bw_no_mapping no_mapping, struct bw_arena *arena, struct bw_error *err)
+static int write_findings(struct bw_scope *scope, struct bw_error *err)
+{
+    for (size_t i = 0; i < scope->n_findings; i++) {
+        struct bw_finding *finding = &scope->findings[i];
+        if (bw_scope_write_id(scope, finding, err) != 0 || bw_scope_write_message(scope, finding, err) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int make_decision(struct bw_decision *out, const struct bw_bundle *bundle, const struct bw_facts *facts,
+                         enum bw_no_mapping no_mapping, bool with_words, struct bw_arena *arena, struct bw_error *err)
 {
     struct bw_decision decision = {.mapping = -1};
     memcpy(decision.deviations, bundle->deviations, sizeof(decision.deviations));
@@ -320,6 +338,9 @@ int bw_evaluate(struct bw_decision *out, const struct bw_bundle *bundle, const s
     decision.mapping = find_mapping(&evaluation, &undecidable);
     merge_rows(decision.deviations, decision.selection_deviations);
     int result = decision.mapping < 0 ? 0 : run_mapping(&evaluation, &bundle->mappings[decision.mapping], err);
+    if (result == 0 && with_words) {
+        result = write_findings(&evaluation.scope, err);
+    }
     bw_buf_clear(&evaluation.scope.text);
     bw_hash_destroy(evaluation.scope.md5);
     if (result != 0) {
@@ -331,4 +352,16 @@ int bw_evaluate(struct bw_decision *out, const struct bw_bundle *bundle, const s
     decision.valid_until_s = evaluation.scope.valid_until_s;
     *out = decision;
     return 0;
+}
+
+int bw_evaluate(struct bw_decision *out, const struct bw_bundle *bundle, const struct bw_facts *facts,
+                enum bw_no_mapping no_mapping, struct bw_arena *arena, struct bw_error *err)
+{
+    return make_decision(out, bundle, facts, no_mapping, true, arena, err);
+}
+
+int bw_evaluate_wordless(struct bw_decision *out, const struct bw_bundle *bundle, const struct bw_facts *facts,
+                         enum bw_no_mapping no_mapping, struct bw_arena *arena, struct bw_error *err)
+{
+    return make_decision(out, bundle, facts, no_mapping, false, arena, err);
 }

@@ -37,14 +37,18 @@ enum bw_rule_outcome {
     BW_RULE_UNDECIDED /* could not be evaluated: counts as STOP (D9) */
 };
 
+struct bw_wording; /* how the id and the message of a finding are written (evaluator/gate.h) */
+
 struct bw_finding {
     unsigned policy; /* index into the bundle's policies */
     unsigned rule;   /* index into the policy's rules */
     const char *policy_id, *policy_name, *rule_id, *gate, *trigger;
     const char *trigger_id; /* as the engine has it; "" for a rule that could not be evaluated */
     const char *message;    /* what was found, in our words */
-    const char *comment;    /* the rule's comment (or description, recommendation), or NULL */
-    enum bw_action action;  /* the rule's; STOP when undecided; GO when whitelisted */
+    const struct bw_wording *wording;
+    const void *subject;   /* what the two are written from; lives as long as the facts, the bundle and the arena */
+    const char *comment;   /* the rule's comment (or description, recommendation), or NULL */
+    enum bw_action action; /* the rule's; STOP when undecided; GO when whitelisted */
     enum bw_action rule_action;
     bool undecided;
     const char *whitelist_id, *whitelist_name, *whitelist_item_id; /* id NULL unless a whitelist forgave it */
@@ -88,6 +92,11 @@ enum bw_no_mapping { BW_NO_MAPPING_WARN, BW_NO_MAPPING_DENY, BW_NO_MAPPING_ALLOW
 /* All memory from the arena. -1 only when the arena is spent or an invariant broke. */
 int bw_evaluate(struct bw_decision *out, const struct bw_bundle *bundle, const struct bw_facts *facts,
                 enum bw_no_mapping no_mapping, struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
+/* The same, except that trigger_id and message of a finding are NULL where nothing needed them: for who looks at few of
+ * many findings. The message can be made while facts, bundle and arena are still there. */
+int bw_evaluate_wordless(struct bw_decision *out, const struct bw_bundle *bundle, const struct bw_facts *facts,
+                         enum bw_no_mapping no_mapping, struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
+int bw_finding_write_message(struct bw_finding *finding, struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
 const char *bw_action_name(enum bw_action action); /* "go", "warn", "stop" */
 
 #endif

@@ -61,10 +61,10 @@ static struct bw_finding *add_finding(struct bw_scope *scope, struct bw_error *e
     return finding;
 }
 
-static const char *fill(struct bw_scope *scope, const char *template, const char *const *arguments)
+const char *bw_scope_fill(struct bw_scope *scope, const char *message, const char *const *arguments)
 {
     bw_buf_reset(&scope->text);
-    bw_template_fill(&scope->text, template, arguments);
+    bw_template_fill(&scope->text, message, arguments);
     return scope->text.full ? NULL : bw_arena_strndup(scope->arena, scope->text.data, scope->text.len);
 }
 
@@ -76,20 +76,39 @@ int bw_fire_as(struct bw_scope *scope, const char *trigger_id, const char *messa
         return -1;
     }
     finding->trigger_id = trigger_id;
-    finding->message = fill(scope, message, arguments);
+    finding->message = bw_scope_fill(scope, message, arguments);
     return trigger_id == NULL || finding->message == NULL ? bw_arena_spent(err) : 0;
 }
 
-int bw_fire_texts(struct bw_scope *scope, enum bw_id_text id, const char *message, const char *const *arguments,
-                  struct bw_error *err)
+int bw_fire_subject(struct bw_scope *scope, const struct bw_wording *wording, const void *subject, struct bw_error *err)
 {
+    struct bw_finding *finding = add_finding(scope, err);
+    if (finding == NULL) {
+        return -1;
+    }
+    finding->wording = wording;
+    finding->subject = subject;
+    return 0;
+}
+
+/* ---- words that are written later ---- */
+
+struct texts { /* what bw_fire was given */
+    enum bw_id_text id;
+    const char *message;
+    const char *arguments[];
+};
+
+static const char *write_id(struct bw_scope *scope, const struct bw_finding *finding)
+{
+    const struct texts *texts = finding->subject;
     bw_buf_reset(&scope->text);
-    bw_buf_puts(&scope->text, scope->gate->name);
-    bw_buf_puts(&scope->text, scope->trigger->name);
-    bw_template_fill(&scope->text, bw_id_text(id), arguments);
+    bw_buf_puts(&scope->text, finding->gate);
+    bw_buf_puts(&scope->text, finding->trigger);
+    bw_template_fill(&scope->text, bw_id_text(texts->id), texts->arguments);
     char *hex = bw_arena_alloc(scope->arena, 2 * BW_MD5_BYTES + 1);
     if (hex == NULL || scope->text.full) {
-        return bw_arena_spent(err);
+        return NULL;
     }
     uint8_t digest[BW_HASH_MAX];
     if (scope->md5 == NULL) {
@@ -98,7 +117,57 @@ int bw_fire_texts(struct bw_scope *scope, enum bw_id_text id, const char *messag
     bw_hash_begin(scope->md5);
     bw_hash_update(scope->md5, scope->text.data, scope->text.len);
     bw_hex_encode(hex, digest, bw_hash_finish(scope->md5, digest));
-    return bw_fire_as(scope, hex, message, arguments, err);
+    return hex;
+}
+
+static const char *write_message(struct bw_scope *scope, const struct bw_finding *finding)
+{
+    const struct texts *texts = finding->subject;
+    return bw_scope_fill(scope, texts->message, texts->arguments);
+}
+
+static const struct bw_wording texts_wording = {write_id, write_message};
+
+int bw_fire_texts(struct bw_scope *scope, enum bw_id_text id, const char *message, const char *const *arguments,
+                  struct bw_error *err)
+{
+    size_t n_arguments = 0;
+    while (arguments[n_arguments] != NULL) {
+        n_arguments++;
+    }
+    struct texts *texts = bw_arena_alloc(scope->arena, sizeof(*texts) + n_arguments * sizeof(*arguments));
+    if (texts == NULL) {
+        return bw_arena_spent(err);
+    }
+    texts->id = id;
+    texts->message = message;
+    memcpy(texts->arguments, arguments, n_arguments * sizeof(*arguments));
+    return bw_fire_subject(scope, &texts_wording, texts, err);
+}
+
+int bw_scope_write_id(struct bw_scope *scope, struct bw_finding *finding, struct bw_error *err)
+{
+    if (finding->trigger_id == NULL) {
+        finding->trigger_id = finding->wording->trigger_id(scope, finding);
+    }
+    return finding->trigger_id == NULL ? bw_arena_spent(err) : 0;
+}
+
+int bw_scope_write_message(struct bw_scope *scope, struct bw_finding *finding, struct bw_error *err)
+{
+    if (finding->message == NULL) {
+        finding->message = finding->wording->message(scope, finding);
+    }
+    return finding->message == NULL ? bw_arena_spent(err) : 0;
+}
+
+int bw_finding_write_message(struct bw_finding *finding, struct bw_arena *arena, struct bw_error *err)
+{
+    struct bw_scope scope = {.arena = arena};
+    bw_buf_init(&scope.text, arena->budget);
+    int result = bw_scope_write_message(&scope, finding, err);
+    bw_buf_clear(&scope.text);
+    return result;
 }
 
 void bw_scope_valid_until(struct bw_scope *scope, int64_t instant_s)

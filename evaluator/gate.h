@@ -66,19 +66,34 @@ struct bw_scope {
     struct bw_hash *md5;
 };
 
+/* Of hundreds of findings few are read: id and message are written when somebody wants them. Both functions give NULL
+ * when the arena is spent; of the scope they get, only arena, text and md5 are set. */
+struct bw_wording {
+    const char *(*trigger_id)(struct bw_scope *scope, const struct bw_finding *finding);
+    const char *(*message)(struct bw_scope *scope, const struct bw_finding *finding);
+};
+
 /* Leaves a finding. The id is the MD5 of gate, trigger and the id text; message is a template of ours; both are filled
- * from the same arguments. */
+ * from the same arguments, later: those must lie in the arena, the facts or the bundle, or be constant. */
 int bw_fire_texts(struct bw_scope *scope, enum bw_id_text id, const char *message, const char *const *arguments,
                   struct bw_error *err) BW_MUST_CHECK;
 #define bw_fire(scope, id, message, err, ...)                                                                          \
     bw_fire_texts((scope), (id), (message), (const char *const[]){__VA_ARGS__, NULL}, (err))
-/* The same with an id of its own (in the arena, or constant). */
+/* The same with words of the trigger's own, made from `subject`. */
+int bw_fire_subject(struct bw_scope *scope, const struct bw_wording *wording, const void *subject,
+                    struct bw_error *err) BW_MUST_CHECK;
+/* With an id of its own (in the arena, or constant); the message is written at once. */
 int bw_fire_as(struct bw_scope *scope, const char *trigger_id, const char *message, const char *const *arguments,
                struct bw_error *err) BW_MUST_CHECK;
+/* The id and the message of a finding, written if they are not yet. */
+int bw_scope_write_id(struct bw_scope *scope, struct bw_finding *finding, struct bw_error *err) BW_MUST_CHECK;
+int bw_scope_write_message(struct bw_scope *scope, struct bw_finding *finding, struct bw_error *err) BW_MUST_CHECK;
 /* The next instant at which time alone would change the outcome. */
 void bw_scope_valid_until(struct bw_scope *scope, int64_t instant_s);
 /* The reason why the analysis has no complete data of this kind, or NULL: "packages" and "packages:rpm" meet. */
 const char *bw_scope_incomplete(const struct bw_scope *scope, const char *kind);
+/* A template of ours with its arguments filled in. NULL when the arena is spent. */
+const char *bw_scope_fill(struct bw_scope *scope, const char *message, const char *const *arguments) BW_MUST_CHECK;
 /* Copies of borrowed text for messages. NULL when the arena is spent. */
 const char *bw_scope_text(struct bw_scope *scope, struct bw_str text) BW_MUST_CHECK;
 const char *bw_scope_join(struct bw_scope *scope, const char *a, const char *b, const char *c) BW_MUST_CHECK;

@@ -25,6 +25,8 @@ struct bw_whitelist_index {
     size_t n_lengths[SHAPES];
     uint32_t *others;
     size_t n_others;
+    const struct bw_gate **gates; /* those that items name */
+    size_t n_gates, gates_capacity;
     int64_t *expiries; /* ascending, without those that never come */
     size_t n_expiries;
 };
@@ -101,6 +103,33 @@ static int note_length(struct bw_whitelist_index *index, enum shape shape, size_
     return 0;
 }
 
+static int note_gate(struct bw_whitelist_index *index, const struct bw_gate *gate, struct bw_arena *arena,
+                     struct bw_error *err)
+{
+    for (size_t i = 0; i < index->n_gates; i++) {
+        if (index->gates[i] == gate) {
+            return 0;
+        }
+    }
+    void *array = index->gates;
+    if (bw_arena_grow(arena, &array, index->n_gates, &index->gates_capacity, sizeof(*index->gates), err) != 0) {
+        return -1;
+    }
+    index->gates = array;
+    index->gates[index->n_gates++] = gate;
+    return 0;
+}
+
+bool bw_whitelist_concerns(const struct bw_whitelist *whitelist, const struct bw_gate *gate)
+{
+    for (size_t i = 0; i < whitelist->index->n_gates; i++) {
+        if (whitelist->index->gates[i] == gate) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int by_instant(const void *a, const void *b)
 {
     int64_t left = *(const int64_t *)a;
@@ -167,6 +196,9 @@ int bw_whitelist_build_index(struct bw_whitelist *whitelist, struct bw_arena *ar
         struct bw_str key = {"", 0};
         if (item->gate == NULL) {
             continue;
+        }
+        if (note_gate(index, item->gate, arena, err) != 0) {
+            return -1;
         }
         insert(index, (uint32_t)i, EXACT, hash_text(item->gate, EXACT, item->pattern.text));
         enum shape shape = shape_of(item, &key);

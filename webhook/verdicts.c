@@ -96,17 +96,22 @@ static bool counts(const struct bw_finding *finding)
 }
 
 static int keep_finding(struct bw_kept_finding *into, const struct bw_finding *finding, struct bw_arena *arena,
-                        struct bw_error *err)
+                        struct bw_arena *scratch, struct bw_error *err)
 {
     struct bw_finding made = *finding;
+    if (bw_finding_write_message(&made, scratch, err) != 0) {
+        return -1;
+    }
     made.policy_id = copy(arena, finding->policy_id);
     made.policy_name = copy(arena, finding->policy_name);
     made.rule_id = copy(arena, finding->rule_id);
     made.gate = copy(arena, finding->gate);
     made.trigger = copy(arena, finding->trigger);
-    made.message = copy(arena, finding->message);
+    made.message = copy(arena, made.message);
     made.comment = copy(arena, finding->comment);
     made.trigger_id = made.whitelist_id = made.whitelist_name = made.whitelist_item_id = NULL;
+    made.wording = NULL;
+    made.subject = NULL;
     into->finding = made;
     return made.message == NULL || made.gate == NULL || made.trigger == NULL ? bw_arena_spent(err) : 0;
 }
@@ -130,7 +135,7 @@ static bool lacks_data(const struct bw_finding *finding, const struct bw_verdict
 
 /* Copies what a denial will say, worst first; a rule with thousands of findings leaves room for the others. */
 static int keep_findings(struct held *held, const struct bw_decision *decision,
-                         const struct bw_verdict_question *question, struct bw_error *err)
+                         const struct bw_verdict_question *question, struct bw_arena *scratch, struct bw_error *err)
 {
     struct bw_verdict *verdict = &held->verdict;
     struct bw_kept_finding *kept = bw_arena_array(&held->arena, BW_MAX_VERDICT_FINDINGS, sizeof(*kept)), *first = NULL;
@@ -156,7 +161,7 @@ static int keep_findings(struct held *held, const struct bw_decision *decision,
                 continue;
             }
             struct bw_kept_finding *into = &kept[verdict->n_findings++];
-            if (keep_finding(into, finding, &held->arena, err) != 0) {
+            if (keep_finding(into, finding, &held->arena, scratch, err) != 0) {
                 return -1;
             }
             if (!same) {
@@ -204,7 +209,7 @@ static int evaluate(struct bw_verdict **out, const struct bw_verdict_question *q
                                    .previous = question->previous,
                                    .now_s = question->now_s};
     bw_arena_init(&arena, BW_ARENA_EVALUATION);
-    if (bw_evaluate(&decision, question->bundle, &facts, question->no_mapping, &arena, err) != 0) {
+    if (bw_evaluate_wordless(&decision, question->bundle, &facts, question->no_mapping, &arena, err) != 0) {
         return -1;
     }
     struct held *held = new_verdict();
@@ -216,7 +221,7 @@ static int evaluate(struct bw_verdict **out, const struct bw_verdict_question *q
         policies = bw_arena_printf(&held->arena, "%s%s%s", policies, i == 0 ? "" : " ", decision.policies[i].policy_id);
     }
     held->verdict.policies = policies == NULL ? "" : policies;
-    if (keep_findings(held, &decision, question, err) != 0) {
+    if (keep_findings(held, &decision, question, &arena, err) != 0) {
         bw_verdict_release(&held->verdict);
         return -1;
     }

@@ -1,6 +1,6 @@
 /* Gate `licenses`: licence texts of all packages. The engine compares the words of a licence text; whole expressions
  * are compared too (row 28), and what only they match is a finding of its own, so that ids of the engine's finding
- * stay. */
+ * stay. Packages with the same licence texts are judged once, unless they match. */
 #include "evaluator/gate.h"
 
 #include "evaluator/unicode.h"
@@ -67,21 +67,36 @@ static void judge_package(struct hits *hits, const struct bw_package *package, c
 
 static int fire_hits(struct bw_scope *scope, enum bw_id_text id, const struct bw_buf *hits, struct bw_error *err)
 {
-    return hits->len == 0 ? 0 : bw_fire(scope, id, "packages have refused licences: {0}", err, hits->data);
+    if (hits->len == 0) {
+        return 0;
+    }
+    const char *listed = bw_scope_text(scope, (struct bw_str){hits->data, hits->len});
+    return listed == NULL ? bw_arena_spent(err)
+                          : bw_fire(scope, id, "packages have refused licences: {0}", err, listed);
 }
 
 static int judge(struct bw_scope *scope, const struct bw_value *values, bool partial, enum bw_id_text id,
                  struct bw_error *err)
 {
+    bool *matching = bw_arena_array(scope->arena, scope->report->n_packages, sizeof(*matching));
+    if (matching == NULL) {
+        return bw_arena_spent(err);
+    }
     struct hits hits;
     bw_buf_init(&hits.words, scope->arena->budget);
     bw_buf_init(&hits.expressions, scope->arena->budget);
     for (size_t i = 0; i < scope->report->n_packages; i++) {
+        size_t first = scope->report->same_license[i];
+        if (first != i && !matching[first]) {
+            continue;
+        }
         const struct bw_package *package = &scope->report->packages[i];
+        size_t before = hits.words.len + hits.expressions.len;
         if (package->license == NULL && package->n_licenses == 0) {
             bw_rows_set(scope->deviations, BW_ROW_CONTAINED);
         }
         judge_package(&hits, package, &values[LICENSES], partial);
+        matching[i] = hits.words.len + hits.expressions.len > before;
     }
     if (hits.expressions.len > 0) {
         bw_rows_set(scope->deviations, BW_ROW_LICENSE);

@@ -135,8 +135,9 @@ static bool is_language_type(const char *type)
 {
     static const char *const types[] = {"java", "python",   "npm",   "gem",    "maven",
                                         "js",   "composer", "nuget", "binary", "go"};
+    struct bw_str wanted = bw_str_from(type);
     for (size_t i = 0; i < BW_LENGTH(types); i++) {
-        if (type != NULL && bw_str_is_nocase(bw_str_from(type), types[i])) {
+        if (bw_str_is_nocase(wanted, types[i])) {
             return true;
         }
     }
@@ -151,8 +152,9 @@ static int severity_rank(const char *word, struct bw_error *err)
     if (word[0] == '\0') {
         return 0;
     }
+    struct bw_str wanted = bw_str_from(word);
     for (int rank = 0; severities[rank] != NULL; rank++) {
-        if (bw_str_is_nocase(bw_str_from(word), severities[rank])) {
+        if (bw_str_is_nocase(wanted, severities[rank])) {
             return rank;
         }
     }
@@ -319,17 +321,20 @@ static const char *join_fixes(struct bw_scope *scope, const struct bw_vulnerabil
     return scope->text.full ? NULL : bw_scope_text(scope, (struct bw_str){scope->text.data, scope->text.len});
 }
 
-static int fire(struct bw_scope *scope, const struct bw_vulnerability_match *match, struct bw_error *err)
+static const char *write_id(struct bw_scope *scope, const struct bw_finding *finding)
 {
+    const struct bw_vulnerability_match *match = finding->subject;
     const char *part = package_part(scope, match);
+    return part == NULL ? NULL : bw_scope_join(scope, match->id != NULL ? match->id : "None", "+", part);
+}
+
+static const char *write_message(struct bw_scope *scope, const struct bw_finding *finding)
+{
+    const struct bw_vulnerability_match *match = finding->subject;
     const char *fixes = join_fixes(scope, match);
-    const char *id = part == NULL ? NULL : bw_scope_join(scope, match->id != NULL ? match->id : "None", "+", part);
-    if (id == NULL || fixes == NULL) {
-        return bw_arena_spent(err);
-    }
     const char *const arguments[] = {
         match->severity[0] != '\0' ? match->severity : "Unknown",
-        match->id,
+        match->id != NULL ? match->id : "None",
         match->package_name != NULL ? match->package_name : "a package",
         match->package_version != NULL ? match->package_version : "",
         match->package_type != NULL ? match->package_type : "",
@@ -337,8 +342,10 @@ static int fire(struct bw_scope *scope, const struct bw_vulnerability_match *mat
         match->link != NULL && match->link[0] != '\0' ? " " : "",
         match->link != NULL ? match->link : "",
     };
-    return bw_fire_as(scope, id, "{0} vulnerability {1} in {2} {3} ({4}){5}{6}{7}", arguments, err);
+    return fixes == NULL ? NULL : bw_scope_fill(scope, "{0} vulnerability {1} in {2} {3} ({4}){5}{6}{7}", arguments);
 }
+
+static const struct bw_wording wording = {write_id, write_message};
 
 int bw_vulnerable_package(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
 {
@@ -356,7 +363,7 @@ int bw_vulnerable_package(struct bw_scope *scope, const struct bw_value *values,
         if (fires != 0) {
             bw_vulnerability_note(scope, match);
         }
-        if (fires < 0 || (fires == 1 && fire(scope, match, err) != 0)) {
+        if (fires < 0 || (fires == 1 && bw_fire_subject(scope, &wording, match, err) != 0)) {
             return -1;
         }
     }

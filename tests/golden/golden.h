@@ -64,6 +64,13 @@ void golden_loaded_clear(struct golden_loaded *loaded);
 int golden_judge(struct golden_difference *out, struct golden_world *world, const struct golden_case *recorded,
                  const struct golden_loaded *loaded, const char *reference, const json_t *bound,
                  struct bw_arena *arena);
+struct golden_facts { /* facts and what they point to */
+    struct bw_facts facts;
+    struct bw_reference reference;
+    struct bw_vulnerabilities vulnerabilities;
+};
+int golden_facts_get(struct golden_facts *out, struct golden_world *world, const struct golden_case *recorded,
+                     const char *reference, struct bw_arena *arena);
 int golden_evaluate(struct bw_decision *out, struct golden_world *world, const struct golden_case *recorded,
                     const struct bw_bundle *bundle, const char *reference, struct bw_arena *arena);
 /* The outcomes of a decision against the record: *out says what differs, and by which row. */

@@ -25,30 +25,38 @@ void golden_loaded_clear(struct golden_loaded *loaded)
     bw_problems_clear(&loaded->problems);
 }
 
-int golden_evaluate(struct bw_decision *out, struct golden_world *world, const struct golden_case *recorded,
-                    const struct bw_bundle *bundle, const char *reference, struct bw_arena *arena)
+int golden_facts_get(struct golden_facts *out, struct golden_world *world, const struct golden_case *recorded,
+                     const char *reference, struct bw_arena *arena)
 {
     const struct golden_analysis *analysis = golden_analysis_get(world, recorded->analysis);
     const struct golden_environment *environment = golden_environment_get(world, recorded->environment);
-    struct bw_reference parsed;
-    if (analysis == NULL || environment == NULL || golden_reference(&parsed, reference, arena) != 0) {
+    if (analysis == NULL || environment == NULL || golden_reference(&out->reference, reference, arena) != 0) {
         return -1;
     }
-    struct bw_vulnerabilities vulnerabilities = environment->database;
-    vulnerabilities.available = analysis->vulnerabilities.available;
-    vulnerabilities.matches = analysis->vulnerabilities.matches;
-    vulnerabilities.n_matches = analysis->vulnerabilities.n_matches;
-    struct bw_facts facts = {
-        .reference = &parsed,
-        .tag_counts = parsed.digest.text[0] == '\0', /* no registry is at hand that could say more */
+    out->vulnerabilities = environment->database;
+    out->vulnerabilities.available = analysis->vulnerabilities.available;
+    out->vulnerabilities.matches = analysis->vulnerabilities.matches;
+    out->vulnerabilities.n_matches = analysis->vulnerabilities.n_matches;
+    out->facts = (struct bw_facts){
+        .reference = &out->reference,
+        .tag_counts = out->reference.digest.text[0] == '\0', /* no registry is at hand that could say more */
         .report = analysis->report,
-        .vulnerabilities = &vulnerabilities,
+        .vulnerabilities = &out->vulnerabilities,
         .npm_feed = environment->has_npm ? &environment->npm : NULL,
         .gem_feed = environment->has_gem ? &environment->gem : NULL,
         .now_s = world->now_s,
     };
+    return 0;
+}
+
+int golden_evaluate(struct bw_decision *out, struct golden_world *world, const struct golden_case *recorded,
+                    const struct bw_bundle *bundle, const char *reference, struct bw_arena *arena)
+{
+    struct golden_facts made;
     struct bw_error err = {0};
-    return bw_evaluate(out, bundle, &facts, BW_NO_MAPPING_ALLOW, arena, &err);
+    return golden_facts_get(&made, world, recorded, reference, arena) != 0
+               ? -1
+               : bw_evaluate(out, bundle, &made.facts, BW_NO_MAPPING_ALLOW, arena, &err);
 }
 
 static const struct bw_problem *first_error(const struct bw_problems *problems)

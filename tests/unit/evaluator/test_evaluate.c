@@ -273,6 +273,93 @@ static void a_small_arena_fails_whole_and_leaves_the_result_alone(void **state)
     }
 }
 
+/* A bundle and an image with findings whose words are made in every way, one of them whitelisted. */
+static void set_up_words(struct fixture *fixture)
+{
+    static const struct bw_vulnerability_match matches[] = {
+        {.id = "CVE-1",
+         .severity = "High",
+         .package_name = "x",
+         .package_type = "npm",
+         .package_path = "/app/x/p.json"},
+        {.severity = "", .fix_observed_s = -1, .detected_s = -1},
+    };
+    static const struct bw_vulnerabilities found = {.available = true, .matches = matches, .n_matches = 2};
+    set_up(
+        fixture,
+        BUNDLE_WITH(
+            RULE("always", "always", "WARN", "") "," RULE("packages", "blacklist", "STOP", PARAM("name", "x")) "," RULE(
+                "licenses", "blacklist_partial_match", "WARN",
+                PARAM("licenses", "GPL")) "," RULE("vulnerabilities", "package", "STOP",
+                                                   PARAM("package_type", "all") "," PARAM(
+                                                       "severity", "unknown") "," PARAM("severity_comparison", ">=")),
+            "{\"id\":\"w\",\"version\":\"1_0\",\"items\":[{\"id\":\"i\",\"gate\":\"vulnerabilities\","
+            "\"trigger_id\":\"CVE-1+x\"}]}",
+            "\"w\""),
+        "\"packages\":[{\"type\":\"npm\",\"name\":\"x\",\"version\":\"1\",\"license\":\"GPL-2\",\"licenses\":[\"GPL-"
+        "2\"]"
+        "},{\"type\":\"npm\",\"name\":\"y\",\"version\":\"1\",\"license\":\"GPL-2\",\"licenses\":[\"GPL-2\"]}]");
+    fixture->facts.vulnerabilities = &found;
+}
+
+static void words_that_are_written_later_are_the_same(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct bw_decision wordless = {0};
+    struct bw_error err = {0};
+    set_up_words(&fixture);
+    evaluate(&fixture);
+    assert_int_equal(
+        bw_evaluate_wordless(&wordless, fixture.bundle, &fixture.facts, BW_NO_MAPPING_WARN, &fixture.arena, &err), 0);
+    assert_int_equal(fixture.decision.n_findings, 5);
+    assert_int_equal(wordless.n_findings, 5);
+    unsigned n_whitelisted = 0;
+    unsigned n_unwritten = 0;
+    for (size_t i = 0; i < wordless.n_findings; i++) {
+        const struct bw_finding *whole = &fixture.decision.findings[i];
+        struct bw_finding finding = wordless.findings[i];
+        n_whitelisted += finding.whitelisted;
+        n_unwritten += finding.message == NULL;
+        assert_int_equal(whole->action, finding.action);
+        assert_int_equal(whole->whitelisted, finding.whitelisted);
+        if (finding.trigger_id != NULL) {
+            assert_string_equal(whole->trigger_id, finding.trigger_id);
+        }
+        assert_int_equal(bw_finding_write_message(&finding, &fixture.arena, &err), 0);
+        assert_string_equal(whole->message, finding.message);
+    }
+    assert_int_equal(n_whitelisted, 1);
+    assert_int_equal(n_unwritten, 4);
+    assert_string_equal(fixture.decision.findings[2].message, "packages have refused licences: x(GPL-2), y(GPL-2)");
+    assert_string_equal(fixture.decision.findings[3].trigger_id, "CVE-1+x");
+    assert_string_equal(fixture.decision.findings[4].trigger_id, "None+None");
+    tear_down(&fixture);
+}
+
+static void an_evaluation_takes_the_same_memory_each_time(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct bw_error err = {0};
+    size_t used[2] = {0, 0};
+    set_up_words(&fixture);
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned words = 0; words < 2; words++) {
+            BW_ARENA_SCOPE arena;
+            bw_arena_init(&arena, BW_ARENA_EVALUATION);
+            assert_int_equal((words == 0 ? bw_evaluate_wordless : bw_evaluate)(
+                                 &fixture.decision, fixture.bundle, &fixture.facts, BW_NO_MAPPING_WARN, &arena, &err),
+                             0);
+            assert_true(arena.used > 0 && (round == 0 || arena.used == used[words]));
+            used[words] = arena.used;
+        }
+    }
+    assert_true(used[0] < used[1]);
+    assert_int_equal(fixture.arena.used, 0); /* and none from anybody else's */
+    tear_down(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +372,8 @@ int main(void)
         cmocka_unit_test(data_that_the_analysis_skipped_are_not_absent),
         cmocka_unit_test(missing_vulnerability_data_are_no_absence_of_vulnerabilities),
         cmocka_unit_test(a_small_arena_fails_whole_and_leaves_the_result_alone),
+        cmocka_unit_test(words_that_are_written_later_are_the_same),
+        cmocka_unit_test(an_evaluation_takes_the_same_memory_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

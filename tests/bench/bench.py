@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Measures breakwater beside its floors and peers, all in one run, since machines are noisy: medians and ratios count.
 
-usage: bench.py BUILD_DIR CACHE_DIR [--only warm|cold|memory] [--rounds N]
+usage: bench.py BUILD_DIR CACHE_DIR [--only warm|cold|memory|evaluation] [--rounds N]
 
 warm    CPU per admission (user + system of the server process) for bodies of 4 and 40 KiB, beside a bare H2O handler
         and a Go net/http webhook that decodes the same fields
 cold    wall and CPU of `breakwater analyze` on one large gzip layer, beside `igzip -dc`, ISA-L and zlib inflating it
 memory  resident memory idle, after the warm load, and at the peak of the analysis
+evaluation
+        CPU of one evaluation and of loading bundles, what ten times as much of each part costs, and resident memory over
+        a million evaluations, each beside its limit
 """
 import gzip
 import hashlib
@@ -25,7 +28,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BUILD, CACHE = sys.argv[1], sys.argv[2]
-ONLY = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else "warm cold memory"
+ONLY = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else "warm cold memory evaluation"
 ROUNDS = int(sys.argv[sys.argv.index("--rounds") + 1]) if "--rounds" in sys.argv else 5
 TICK = os.sysconf("SC_CLK_TCK")
 WORK = tempfile.mkdtemp(prefix="breakwater-bench-")
@@ -330,6 +333,51 @@ def memory():
     say(f"memory at the peak of that analysis, both processes: {peak:.1f} MiB (limit 64 + 24 for the one layer in flight)")
 
 
+# ---- evaluation ----
+
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "golden")
+LARGEST = "node-large"  # 990 packages, 14,000 files, 420 vulnerabilities
+EVERY_RULE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "every-rule.json")
+SOAK_LIMIT_KIB = 1024  # what the allocator may still take after its first thousand evaluations
+
+
+def evaluate(bundle, *mode):
+    text = subprocess.run([f"{BUILD}/tests/bench/bench_evaluate", GOLDEN, LARGEST, bundle, *mode], capture_output=True,
+                          text=True, check=True).stdout
+    return json.loads(text)
+
+
+def row(what, value, unit, limit):
+    say(f"  {what:<44} {value:9.3f} {unit:<5} limit {limit:7.2f} {unit:<5} {'ok' if value <= limit else 'OVER'}")
+
+
+def evaluation():
+    def medians(bundle):
+        runs = [evaluate(bundle, "one", "1000") for _ in range(ROUNDS)]
+        return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+
+    every, default = medians(EVERY_RULE), medians("complete.anchore_default_bundle.0027")
+    whitelist = medians("complete.large_whitelist.0000")
+    scale = [evaluate(EVERY_RULE, "scale", "200") for _ in range(ROUNDS)]
+    say(f"evaluation of the largest recorded image, CPU (median of {ROUNDS})")
+    row("every rule", every["evaluate_ms"], "ms", 0.15)
+    row("large whitelist", whitelist["evaluate_ms"], "ms", 2)
+    row("loading the default bundle", default["load_ms"], "ms", 0.5)
+    row("loading 10 MB", statistics.median(run["large"]["load_ms"] for run in scale), "ms", 1000)
+    say(f"  (every rule with all ids and messages written, as the command line does: {every['with_words_ms']:.3f} ms; "
+        f"{every['findings']:.0f} findings, {every['arena_bytes'] / 1024:.0f} KiB)")
+    say(f"ten times as much, CPU as a ratio (median of {ROUNDS})")
+    for part in ("rules", "packages", "whitelist_items", "mappings"):
+        name = part.replace("_", " ")
+        row(f"{name}: evaluating", statistics.median(run[part]["evaluate_ratio"] for run in scale), "x", 10)
+        if part != "packages":
+            row(f"{name}: loading", statistics.median(run[part]["load_ratio"] for run in scale), "x", 10)
+    soak = evaluate(EVERY_RULE, "soak")
+    say(f"memory over {soak['evaluations']} evaluations")
+    row("resident memory grew by", soak["rss_after_kib"] - soak["rss_before_kib"], "KiB", SOAK_LIMIT_KIB)
+    row("evaluations with other arena bytes", 0 if soak["same_arena_bytes"] else 1, "", 0)
+
+
 def main():
     os.makedirs(CACHE, exist_ok=True)
     try:
@@ -339,6 +387,8 @@ def main():
             cold()
         if "memory" in ONLY:
             memory()
+        if "evaluation" in ONLY:
+            evaluation()
     finally:
         for process in CHILDREN:
             if process.poll() is None:

@@ -50,3 +50,14 @@ void bw_time_format(char *out, int64_t seconds)
     if (strftime(out, 21, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
         out[0] = '\0';
 }
+
+int bw_time_parse(int64_t *out, const char *text)
+{
+    struct tm when = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S%z", &when); /* %z takes Z and +01:00 alike */
+    if (end == NULL || *end != '\0')
+        return -1;
+    long offset_s = when.tm_gmtoff; /* timegm() puts it right */
+    *out = (int64_t)timegm(&when) - offset_s;
+    return 0;
+}

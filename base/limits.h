@@ -83,6 +83,13 @@
 #define BW_MAX_BUNDLE_MAP_BYTES (64 * BW_MIB) /* texts of one ConfigMap: its 1 MiB may inflate a thousandfold */
 #define BW_MAX_BUNDLE_MAP_KEYS  1000          /* of one ConfigMap; policies of an organisation are dozens */
 
+/* tests of bundles */
+#define BW_MAX_TEST_BYTES    (4 * BW_MIB) /* cases with their facts in place; larger analyses are files of their own */
+#define BW_MAX_TEST_CASES    5000         /* of one file; the largest recorded group has 2,800 */
+#define BW_MAX_TEST_FINDINGS 1000         /* expected of one case; each is compared with every finding */
+#define BW_MAX_TEST_FILES    10000        /* found in folders: more is a folder named by mistake */
+#define BW_MAX_FOLDER_DEPTH  32           /* of folders in folders */
+
 /* arenas */
 #define BW_ARENA_ADMISSION  (64 * BW_MIB)  /* decoded object, images, findings of one request */
 #define BW_ARENA_BUNDLE     (512 * BW_MIB) /* one compiled bundle */

@@ -9,6 +9,7 @@
 #include "base/watch_dir.h"
 #include "base/yaml.h"
 #include "cli/settings.h"
+#include "cli/test_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -88,7 +89,7 @@ size_t bw_bundle_folder_faulty(const struct bw_bundle_folder *folder)
 static int is_bundle_file(const struct dirent *entry)
 {
     struct bw_str name = bw_str_from(entry->d_name);
-    return entry->d_name[0] != '.' &&
+    return entry->d_name[0] != '.' && !bw_test_file_named(entry->d_name) &&
            (bw_str_ends_with(name, ".json") || bw_str_ends_with(name, ".yaml") || bw_str_ends_with(name, ".yml"));
 }
 

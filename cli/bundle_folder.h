@@ -4,9 +4,9 @@
 #include "evaluator/bundle.h"
 
 /*
- * Bundles from a folder: every file ending in .json, .yaml or .yml is one; its id is the document's, else the file's
- * name without suffix. A file with a fault keeps its last good bundle; a duplicate id is a fault of the later name. One
- * thread at a time.
+ * Bundles from a folder: every file ending in .json, .yaml or .yml is one, tests of bundles left out; its id is the
+ * document's, else the file's name without suffix. A file with a fault keeps its last good bundle; a duplicate id is a
+ * fault of the later name. One thread at a time.
  */
 struct bw_bundle_folder;
 

@@ -5,6 +5,7 @@
 #include "base/watch_dir.h"
 #include "base/yaml.h"
 #include "cli/settings.h"
+#include "cli/test_file.h"
 #include "k8s/bundle_map.h"
 
 #include <dirent.h>
@@ -251,7 +252,7 @@ static int check_file(const struct bw_arguments *arguments, const char *operand,
 static int is_document(const struct dirent *entry)
 {
     struct bw_str name = bw_str_from(entry->d_name);
-    return entry->d_name[0] != '.' &&
+    return entry->d_name[0] != '.' && !bw_test_file_named(entry->d_name) &&
            (bw_str_ends_with(name, ".json") || bw_str_ends_with(name, ".yaml") || bw_str_ends_with(name, ".yml"));
 }
 
@@ -324,7 +325,8 @@ const struct bw_command bw_command_check = {
         "with "
         "ConfigMaps that hold bundles is told by its content; inside a ConfigMap lines are counted from the start of "
         "the "
-        "key. Of a folder, the files ending in .json, .yaml or .yml are checked; - is standard input.",
+        "key. Of a folder, the files ending in .json, .yaml or .yml are checked, tests of bundles left out; - is "
+        "standard input.",
     .options = options,
     .exit_status =
         "0 no errors (warnings are allowed without --strict), 1 errors were found, 2 a file could not be read.",

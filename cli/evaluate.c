@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum output { TABLE, JSON, SARIF, JUNIT };
 static const char *const outputs[] = {"table", "json", "sarif", "junit", NULL};
@@ -174,18 +173,10 @@ static void evaluate_images(struct evaluation *at)
 static int parse_now(int64_t *out, const struct bw_arguments *arguments)
 {
     const char *text = bw_argument(arguments, "at");
-    struct tm when = {0};
     *out = bw_wall_s();
-    if (text == NULL) {
-        return 0;
-    }
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S%z", &when); /* %z takes Z and +01:00 alike */
-    if (end == NULL || *end != '\0') {
-        return bw_trouble(arguments, "--at %s: a time such as 2026-01-31T12:00:00Z is needed", text);
-    }
-    long offset_s = when.tm_gmtoff; /* timegm() puts it right */
-    *out = (int64_t)timegm(&when) - offset_s;
-    return 0;
+    return text == NULL || bw_time_parse(out, text) == 0
+               ? 0
+               : bw_trouble(arguments, "--at %s: a time such as 2026-01-31T12:00:00Z is needed", text);
 }
 
 static int evaluate(struct evaluation *at)

@@ -1,40 +1,9 @@
 /* breakwater evaluate --output junit: JUnit's XML, one suite per image, one case per rule. */
 #include "cli/evaluate.h"
 
-#include "base/str.h"
+#include "cli/xml.h"
 
 #include <string.h>
-
-/* Text from anywhere as XML 1.0. What XML cannot hold, control characters, and bytes that are no UTF-8 become U+FFFD.
- */
-static void put_xml(const char *text)
-{
-    size_t left = text == NULL ? 0 : strlen(text);
-    while (left > 0) {
-        size_t used = bw_utf8_sequence(text, left);
-        unsigned char c = (unsigned char)text[0], next = (unsigned char)(used > 1 ? text[1] : 0);
-        bool control = used == 1 && ((c < 0x20 && c != '\t' && c != '\n') || c == 0x7f);
-        bool c1 = used == 2 && c == 0xc2 && next < 0xa0;
-        bool noncharacter =
-            used == 3 && c == 0xef && next == 0xbf && (unsigned char)text[2] >= 0xbe; /* U+FFFE, U+FFFF */
-        if (used == 0 || control || c1 || noncharacter) {
-            (void)fputs("\xef\xbf\xbd", stdout);
-        } else if (strchr("&<>\"'\t\n", c) != NULL) { /* as numbers, blanks survive in attributes, too */
-            printf("&#%u;", c);
-        } else {
-            (void)fwrite(text, 1, used, stdout);
-        }
-        text += used == 0 ? 1 : used;
-        left -= used == 0 ? 1 : used;
-    }
-}
-
-static void put_attribute(const char *name, const char *text)
-{
-    printf(" %s=\"", name);
-    put_xml(text);
-    printf("\"");
-}
 
 enum outcome { PASSED, FAILED, BROKEN, NOT_RUN, OUTCOMES };
 
@@ -59,12 +28,12 @@ static void put_lines(const struct bw_judgement *judged, const struct bw_rule_tr
             continue;
         }
         printf("%s: ", bw_finding_word(finding));
-        put_xml(finding->message);
+        bw_put_xml(finding->message);
         if (finding->whitelisted) {
             printf(" [whitelist ");
-            put_xml(finding->whitelist_id);
+            bw_put_xml(finding->whitelist_id);
             printf("%s", finding->whitelist_item_id == NULL ? "" : ", item ");
-            put_xml(finding->whitelist_item_id);
+            bw_put_xml(finding->whitelist_item_id);
             printf("]");
         }
         printf("\n");
@@ -86,11 +55,11 @@ static void put_rule_case(const struct bw_judgement *judged, const char *policy,
     enum outcome outcome = outcome_of(judged, rule);
     size_t n_stops = count_stops(judged, rule);
     printf("    <testcase");
-    put_attribute("classname", policy);
+    bw_put_xml_attribute("classname", policy);
     printf(" name=\"%s:%s", rule->gate, rule->trigger);
     if (rule->id != NULL && rule->id[0] != '\0') {
         printf("/");
-        put_xml(rule->id);
+        bw_put_xml(rule->id);
     } else {
         printf(" #%u", rule->result->rule + 1);
     }
@@ -100,7 +69,7 @@ static void put_rule_case(const struct bw_judgement *judged, const char *policy,
     }
     if (outcome == NOT_RUN) {
         printf("      <skipped");
-        put_attribute("message", rule->not_applicable);
+        bw_put_xml_attribute("message", rule->not_applicable);
         printf("/>\n");
     } else if (outcome != PASSED) {
         const struct bw_finding *first = &judged->decision.findings[rule->first_finding];
@@ -108,9 +77,9 @@ static void put_rule_case(const struct bw_judgement *judged, const char *policy,
         printf("      <%s type=\"%s\"", outcome == FAILED ? "failure" : "error",
                outcome == FAILED ? "stop" : "undecided");
         if (comment) {
-            put_attribute("message", rule->comment);
+            bw_put_xml_attribute("message", rule->comment);
         } else if (outcome == BROKEN) {
-            put_attribute("message", first->message);
+            bw_put_xml_attribute("message", first->message);
         } else {
             printf(" message=\"%zu finding%s\"", n_stops, n_stops == 1 ? "" : "s");
         }
@@ -141,11 +110,11 @@ static void put_selection_case(const struct bw_judgement *judged)
     }
     if (selection_fails(judged)) {
         printf("      <failure type=\"stop\"");
-        put_attribute("message", beside);
+        bw_put_xml_attribute("message", beside);
         printf("/>\n");
     } else {
         printf("      <system-out>%s: ", bw_action_name(judged->decision.action));
-        put_xml(beside);
+        bw_put_xml(beside);
         printf("</system-out>\n");
     }
     printf("    </testcase>\n");
@@ -154,14 +123,14 @@ static void put_selection_case(const struct bw_judgement *judged)
 static void put_property(const char *name, const char *value)
 {
     printf("      <property name=\"%s\"", name);
-    put_attribute("value", value);
+    bw_put_xml_attribute("value", value);
     printf("/>\n");
 }
 
 static void put_suite(const char *name, size_t tests, const size_t counts[OUTCOMES])
 {
     printf("  <testsuite");
-    put_attribute("name", name);
+    bw_put_xml_attribute("name", name);
     printf(" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\">\n", tests, counts[FAILED], counts[BROKEN],
            counts[NOT_RUN]);
 }
@@ -184,9 +153,9 @@ static int image(struct bw_show *show, const struct bw_evaluated *image, struct 
     put_property("digest", image->report->digest.text);
     if (image->platform != NULL) {
         printf("      <property name=\"platform\" value=\"");
-        put_xml(image->platform->os);
+        bw_put_xml(image->platform->os);
         printf("/");
-        put_xml(image->platform->architecture);
+        bw_put_xml(image->platform->architecture);
         printf("\"/>\n");
     }
     put_property("bundle", bw_bundle_id(judged->bundle));
@@ -211,7 +180,7 @@ static void failure(struct bw_show *show, const char *name, const struct bw_erro
     static const size_t counts[OUTCOMES] = {[BROKEN] = 1};
     put_suite(name, 1, counts);
     printf("    <testcase classname=\"breakwater\" name=\"evaluation\">\n      <error type=\"trouble\"");
-    put_attribute("message", err->message);
+    bw_put_xml_attribute("message", err->message);
     printf("/>\n    </testcase>\n  </testsuite>\n");
 }
 

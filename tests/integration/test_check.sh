@@ -109,7 +109,7 @@ check "one that is no gzip" says 1 'error: .*gzip' bw check "$BW_TMP/garbage.yam
 check "a ConfigMap of somebody else's" says 0 '^' bw check "$BW_TMP/other.yaml"
 check "all that as JSON" says 1 '"kind": "manifest"' bw check --output json "$BW_TMP/garbage.yaml" "$BW_TMP/bad-map.yaml"
 
-for command in serve evaluate analyze check explain certs version; do
+for command in serve evaluate analyze check test explain certs version; do
     check "$command --help" says 0 "breakwater $command" bw "$command" --help
 done
 check "--help lists the commands" says 0 'evaluate' bw --help

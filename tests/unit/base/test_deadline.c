@@ -40,11 +40,33 @@ static void times_are_written_in_utc(void **state)
     assert_true(bw_wall_s() > 1700000000);
 }
 
+static void times_are_read_with_their_offset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds; /* -1: refused */
+    } cases[] = {
+        {"2000-02-29T12:34:56Z", 951827696},
+        {"2000-02-29T13:34:56+01:00", 951827696},
+        {"2000-02-29", -1},
+        {"2000-02-29T12:34:56", -1},
+        {"2000-02-29T12:34:56Z ", -1},
+        {"", -1},
+    };
+    for (size_t i = 0; i < BW_LENGTH(cases); i++) {
+        int64_t seconds = -1;
+        assert_int_equal(bw_time_parse(&seconds, cases[i].text), cases[i].seconds == -1 ? -1 : 0);
+        assert_int_equal(seconds, cases[i].seconds);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_deadline_passes),
         cmocka_unit_test(times_are_written_in_utc),
+        cmocka_unit_test(times_are_read_with_their_offset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

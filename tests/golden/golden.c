@@ -1,6 +1,7 @@
-/* golden [--report FILE] [--list FILE [--update]] DIR: every reference of every case. A difference passes if a row of
- * docs/anchore-differences.md explains it; with --list it must also be listed with our outcome, and every listed
- * difference must occur. What is not listed is printed. Ends with `N passed, N failed` (cases). */
+/* golden [--report FILE] [--list FILE [--update]] DIR, or golden --export-tests TO DIR (export.c): every reference of
+ * every case. A difference passes if a row of docs/anchore-differences.md explains it; with --list it must also be
+ * listed with our outcome, and every listed difference must occur. What is not listed is printed. Ends with `N passed,
+ * N failed` (cases). */
 #include "golden/golden.h"
 
 #include "base/memory.h"
@@ -229,12 +230,15 @@ int main(int argc, char **argv)
     struct run run = {0};
     const char *report = NULL;
     const char *list = NULL;
+    const char *export_to = NULL;
     bool update = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--report") == 0 && i + 1 < argc) {
             report = argv[++i];
         } else if (strcmp(argv[i], "--list") == 0 && i + 1 < argc) {
             list = argv[++i];
+        } else if (strcmp(argv[i], "--export-tests") == 0 && i + 1 < argc) {
+            export_to = argv[++i];
         } else if (strcmp(argv[i], "--update") == 0) {
             update = true;
         } else if (argv[i][0] != '-' && run.folder == NULL) {
@@ -245,7 +249,8 @@ int main(int argc, char **argv)
         }
     }
     if (run.folder == NULL || (update && list == NULL)) {
-        fprintf(stderr, "usage: golden [--report FILE] [--list FILE [--update]] DIR\n");
+        fprintf(stderr, "usage: golden [--report FILE] [--list FILE [--update]] DIR\n"
+                        "       golden --export-tests TO DIR\n");
         return 2;
     }
     char cases[4096];
@@ -255,6 +260,15 @@ int main(int argc, char **argv)
     if (n_groups == 0 || golden_world_open(&run.world, run.folder) != 0) {
         fprintf(stderr, "golden: %s has no recorded cases\n", run.folder);
         return 2;
+    }
+    if (export_to != NULL) {
+        int status = golden_export(&run.world, run.folder, export_to);
+        golden_world_close(&run.world);
+        for (size_t i = 0; i < n_groups; i++) {
+            free(groups[i]);
+        }
+        free(groups);
+        return status == 0 ? 0 : 1;
     }
     run.listed = list != NULL && !update ? read_list(list) : NULL;
     run.report = open_output(report, "");

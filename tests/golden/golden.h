@@ -76,6 +76,8 @@ int golden_evaluate(struct bw_decision *out, struct golden_world *world, const s
 /* The outcomes of a decision against the record: *out says what differs, and by which row. */
 void golden_compare(struct golden_difference *out, const struct bw_bundle *bundle, const struct bw_decision *decision,
                     const json_t *bound, struct bw_arena *arena);
+/* A few of the decisions as test files of bundles, into the folder `to`. */
+int golden_export(struct golden_world *world, const char *folder, const char *to);
 /* The document with only what this reference reaches: all else is emptied, so that a fault there cannot speak. */
 json_t *golden_reached(const json_t *document, int mapping);
 

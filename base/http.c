@@ -16,14 +16,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_BODY_BYTES = 32 * 1024, RECEIVE_BYTES = 128 * 1024, POLL_MS = 1000 };
+enum { FIRST_BODY_BYTES = 32 * 1024, RECEIVE_BYTES = 128 * 1024, POLL_MS = 1000, POLL_STOP_MS = 250 };
 enum { KEEPALIVE_S = 15, KEEPALIVE_PROBES = 3 }; /* a peer that is gone is noticed within a minute */
 
 struct bw_http_response {
     struct bw_http_client *client;
     struct bw_http_pair *pair;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *connect_to;
     struct bw_deadline deadline;
+    const bool *stop;
     char label[300]; /* host:port, for messages */
     bool proxied;
     bool joined; /* the easy handle is in the multi handle */
@@ -353,12 +354,15 @@ static int drive(struct bw_http_response *response, struct bw_error *err)
     if (response->done || response->begin < response->end || response->head_done != had_head) {
         return 0;
     }
-    int64_t left = bw_deadline_left_ms(response->deadline);
+    if (response->stop != NULL && __atomic_load_n(response->stop, __ATOMIC_ACQUIRE)) {
+        return bw_error_detail(err, BW_EDEADLINE, "stopped", "%s: stopped", response->label);
+    }
+    int64_t left = bw_deadline_left_ms(response->deadline), most = response->stop == NULL ? POLL_MS : POLL_STOP_MS;
     if (left == 0) {
         return late(response, err);
     }
     if (code == CURLM_OK) {
-        code = curl_multi_poll(response->pair->multi, NULL, 0, (int)(left < POLL_MS ? left : POLL_MS), NULL);
+        code = curl_multi_poll(response->pair->multi, NULL, 0, (int)(left < most ? left : most), NULL);
     }
     if (code != CURLM_OK) {
         return bw_error_set(err, BW_EINTERNAL, "%s: %s", response->label, curl_multi_strerror(code));
@@ -385,6 +389,15 @@ static int set_headers(struct bw_http_response *response, const struct bw_http_r
 {
     /* no waiting for a 100 */
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    char host[320];
+    if (list != NULL && request->server_name != NULL) {
+        (void)snprintf(host, sizeof(host), "Host: %s", response->label);
+        struct curl_slist *longer = curl_slist_append(list, host);
+        if (longer == NULL) {
+            curl_slist_free_all(list);
+        }
+        list = longer;
+    }
     for (size_t i = 0; list != NULL && request->headers != NULL && request->headers[i] != NULL; i++) {
         struct curl_slist *longer = curl_slist_append(list, request->headers[i]);
         if (longer == NULL) {
@@ -396,6 +409,28 @@ static int set_headers(struct bw_http_response *response, const struct bw_http_r
     return list != NULL && curl_easy_setopt(response->pair->easy, CURLOPT_HTTPHEADER, list) == CURLE_OK ? 0 : -1;
 }
 
+/* Names the server in the URL as its certificate does, and connects to where the URL led. */
+static int set_server_name(struct bw_http_response *response, const struct bw_http_request *request)
+{
+    char line[640];
+    CURLU *parts = curl_url();
+    char *text = NULL;
+    if (parts == NULL) {
+        abort();
+    }
+    int n = snprintf(line, sizeof(line), "::%s", response->label);
+    response->connect_to = curl_slist_append(NULL, line);
+    bool set = n > 0 && (size_t)n < sizeof(line) && response->connect_to != NULL &&
+               curl_url_set(parts, CURLUPART_URL, request->url, 0) == CURLUE_OK &&
+               curl_url_set(parts, CURLUPART_HOST, request->server_name, 0) == CURLUE_OK &&
+               curl_url_get(parts, CURLUPART_URL, &text, 0) == CURLUE_OK &&
+               curl_easy_setopt(response->pair->easy, CURLOPT_URL, text) == CURLE_OK &&
+               curl_easy_setopt(response->pair->easy, CURLOPT_CONNECT_TO, response->connect_to) == CURLE_OK;
+    curl_free(text);
+    curl_url_cleanup(parts);
+    return set ? 0 : -1;
+}
+
 static int set_options(struct bw_http_response *response, const struct bw_http_request *request, const char *proxy,
                        struct bw_error *err)
 {
@@ -403,7 +438,8 @@ static int set_options(struct bw_http_response *response, const struct bw_http_r
     CURL *easy = response->pair->easy;
     int64_t left = bw_deadline_left_ms(response->deadline);
     bool set =
-        curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK && set_method(easy, request) == 0 &&
+        curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+        (request->server_name == NULL || set_server_name(response, request) == 0) && set_method(easy, request) == 0 &&
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                          (long)(client->http1 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS)) == CURLE_OK &&
         set_headers(response, request) == 0 && curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -470,7 +506,7 @@ int bw_http_send(struct bw_http_response **out, struct bw_http_client *client, c
         return bw_error_detail(err, BW_EDENIED, "plain_http", "%s:%u: plain http is not allowed for it", url.host,
                                url.port);
     }
-    const char *proxy = bw_http_proxy_for(&client->proxies, &url);
+    const char *proxy = request->proxy != NULL ? request->proxy : bw_http_proxy_for(&client->proxies, &url);
     if (proxy != NULL && !bw_http_proxied_host_allowed(url.host, client->allow, client->n_allow, request->deadline)) {
         return bw_error_detail(err, BW_EDENIED, "address_refused",
                                "%s:%u: its address is special and refused unless registry.allowAddresses opens it",
@@ -482,6 +518,7 @@ int bw_http_send(struct bw_http_response **out, struct bw_http_client *client, c
     response->client = client;
     response->pair = bw_http_pair_take(client, peer);
     response->deadline = request->deadline;
+    response->stop = request->stop;
     response->max_bytes = request->max_response_bytes;
     response->proxied = proxy != NULL;
     bw_buf_init(&response->head, BW_MAX_HTTP_HEAD_BYTES);
@@ -526,6 +563,11 @@ int64_t bw_http_retry_after_s(const struct bw_http_response *response)
         return -1;
     }
     return until > now ? (int64_t)(until - now) : 0;
+}
+
+void bw_http_set_deadline(struct bw_http_response *response, struct bw_deadline deadline)
+{
+    response->deadline = deadline;
 }
 
 ssize_t bw_http_read(struct bw_http_response *response, void *into, size_t size, struct bw_error *err)
@@ -578,6 +620,7 @@ void bw_http_close(struct bw_http_response *response)
     }
     bw_http_pair_give(response->client, response->pair);
     curl_slist_free_all(response->headers);
+    curl_slist_free_all(response->connect_to);
     bw_buf_clear(&response->head);
     if (response->body != NULL) {
         explicit_bzero(response->body, response->capacity); /* it may have been a Secret */

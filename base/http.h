@@ -13,7 +13,7 @@
  * The only room that includes libcurl. A response is read by its caller: it owns one easy handle in a private multi
  * handle, driven inside the read. Redirects are never followed here (the caller decides what to send where).
  * TLS is verified against the system's CAs plus ca_file, or ca_pem alone; TLS >= 1.2. Proxies come from the environment
- * (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
+ * (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) unless the request names one.
  */
 struct bw_http_client; /* settings and idle connections; safe to share between threads */
 
@@ -37,6 +37,10 @@ struct bw_http_request {
     const char *const *headers; /* "Name: value", NULL-terminated, may be NULL */
     const char *ca_file;        /* additional trust for this host, PEM; NULL: the system's alone */
     const char *ca_pem;         /* PEM text in place of the system's CAs and ca_file; NULL: those count */
+    const char *client_certificate, *client_key; /* PEM texts; NULL: none is shown */
+    const char *server_name;                     /* whom the certificate must name; NULL: the URL's host */
+    const char *proxy;                           /* in place of the environment's; NULL: that counts */
+    const bool *stop; /* once it is set (atomically), sending and reading end within a second, "stopped"; NULL */
     bool insecure_skip_verify;
     bool allow_plain_http;       /* else a http: URL is an error */
     uint64_t max_response_bytes; /* a longer body is BW_ELIMIT */
@@ -58,6 +62,8 @@ long bw_http_status(const struct bw_http_response *response);
 const char *bw_http_header(const struct bw_http_response *response, const char *name, size_t n);
 /* Seconds that the Retry-After header asks to wait (a date is read against the answer's own Date); -1: it does not. */
 int64_t bw_http_retry_after_s(const struct bw_http_response *response);
+/* In place of the request's deadline, for what is read from now on. */
+void bw_http_set_deadline(struct bw_http_response *response, struct bw_deadline deadline);
 /* Bytes read, 0 at the end, -1. A body shorter than its Content-Length is BW_EUNAVAILABLE "short_body". */
 ssize_t bw_http_read(struct bw_http_response *response, void *into, size_t size, struct bw_error *err) BW_MUST_CHECK;
 /* The rest of the body, NUL after it, in the arena. */

@@ -273,10 +273,32 @@ static struct bw_http_trust *find_trust(struct bw_http_client *client, const cha
     return fresh || load_trust(trust, !client->system_folder && client->system_bundle, err) == 0 ? trust : NULL;
 }
 
+static CURLcode set_pem(CURL *easy, CURLoption option, const char *pem)
+{
+    struct curl_blob blob = {.data = (void *)(uintptr_t)pem, .len = strlen(pem), .flags = CURL_BLOB_COPY};
+    return curl_easy_setopt(easy, option, &blob);
+}
+
+/* Who we are: a client certificate with its key. */
+static int identity_apply(CURL *easy, const struct bw_http_request *request, struct bw_error *err)
+{
+    if (request->client_certificate == NULL) {
+        return 0;
+    }
+    if (set_pem(easy, CURLOPT_SSLCERT_BLOB, request->client_certificate) != CURLE_OK || request->client_key == NULL ||
+        set_pem(easy, CURLOPT_SSLKEY_BLOB, request->client_key) != CURLE_OK) {
+        return bw_error_set(err, BW_EINTERNAL, "libcurl does not take the client certificate");
+    }
+    return 0;
+}
+
 int bw_http_trust_apply(struct bw_http_client *client, CURL *easy, const struct bw_http_request *request,
                         struct bw_error *err)
 {
     (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (identity_apply(easy, request, err) != 0) {
+        return -1;
+    }
     if (request->insecure_skip_verify) {
         (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -285,9 +307,7 @@ int bw_http_trust_apply(struct bw_http_client *client, CURL *easy, const struct 
     if (request->ca_pem != NULL) {
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-        struct curl_blob blob = {
-            .data = (void *)(uintptr_t)request->ca_pem, .len = strlen(request->ca_pem), .flags = CURL_BLOB_COPY};
-        CURLcode code = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+        CURLcode code = set_pem(easy, CURLOPT_CAINFO_BLOB, request->ca_pem);
         return code == CURLE_OK ? 0 : bw_error_set(err, BW_EINTERNAL, "CA: %s", curl_easy_strerror(code));
     }
     /* either of the two alone: with a folder set beside it, libcurl would parse the bundle for each connection */

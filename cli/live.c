@@ -247,7 +247,8 @@ static int open_kubernetes(struct bw_live *live, struct bw_error *err)
         (config->kubernetes == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") == NULL)) {
         return 0;
     }
-    if (bw_kube_client_create(&live->kube, config->service_account_dir, err) == 0) {
+    const struct bw_kube_options options = {.account_folder = config->service_account_dir};
+    if (bw_kube_client_create(&live->kube, &options, err) == 0) {
         return bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err);
     }
     if (config->kubernetes == BW_KUBERNETES_ON) {

@@ -15,8 +15,18 @@
 #include <string.h>
 #include <time.h>
 
-enum { CONNECT_MS = 5000, READ_AGAIN_MS = 60000, CALLS_PER_S = 20, BURST = 40, TRIES = 4, FIRST_PAUSE_MS = 200 };
-#define MAX_FAULT (64 * BW_KIB) /* a Status that says what is wrong */
+enum {
+    CONNECT_MS = 5000,
+    CALL_MS = 10000,
+    READ_AGAIN_MS = 60000,
+    CALLS_PER_S = 20,
+    BURST = 40,
+    TRIES = 4,
+    FIRST_PAUSE_MS = 200,
+    MAX_NAMESPACE = 63
+};
+#define DEFAULT_ANSWER (32 * BW_MIB)
+#define MAX_FAULT      (64 * BW_KIB) /* a Status that says what is wrong */
 
 static const char *const everywhere[] = {"0.0.0.0/0", "::/0"}; /* the operator names the server, no pod does */
 
@@ -29,7 +39,7 @@ struct credentials {
 struct bw_kube_client {
     struct bw_http_client *http;
     char *server; /* "https://10.96.0.1:443" */
-    char *token_path, *ca_path;
+    char *token_path, *ca_path, *namespace;
     pthread_mutex_t lock; /* of all that follows */
     struct credentials current;
     int64_t read_ms;
@@ -150,6 +160,21 @@ static int server_address(char **out, struct bw_error *err)
     return 0;
 }
 
+static char *account_namespace(const char *folder)
+{
+    char *path = join(folder, "namespace"), *text = NULL;
+    size_t len = 0;
+    struct bw_str name = BW_STR("");
+    if (bw_file_read(&text, &len, path, BW_KIB, NULL) == 0) {
+        name = bw_str_trim((struct bw_str){text, len});
+    }
+    char *made = name.len == 0 || name.len > MAX_NAMESPACE ? bw_memory_strndup("default", 7)
+                                                           : bw_memory_strndup(name.base, name.len);
+    free(text);
+    free(path);
+    return made;
+}
+
 static const char *user_agent(void)
 {
 #if defined(__aarch64__)
@@ -159,7 +184,7 @@ static const char *user_agent(void)
 #endif
 }
 
-int bw_kube_client_create(struct bw_kube_client **out, const char *account_folder, struct bw_error *err)
+int bw_kube_client_create(struct bw_kube_client **out, const struct bw_kube_options *options, struct bw_error *err)
 {
     const struct bw_http_client_options http = {
         .user_agent = user_agent(),
@@ -169,11 +194,13 @@ int bw_kube_client_create(struct bw_kube_client **out, const char *account_folde
         .low_speed_bytes_per_s = -1,
         .http1 = true,
     };
+    const char *folder = options->account_folder;
     struct credentials probe = {NULL, NULL};
     struct bw_kube_client *client = bw_memory_zeroed(1, sizeof(*client));
     (void)pthread_mutex_init(&client->lock, NULL);
-    client->token_path = join(account_folder, "token");
-    client->ca_path = join(account_folder, "ca.crt");
+    client->token_path = join(folder, "token");
+    client->ca_path = join(folder, "ca.crt");
+    client->namespace = account_namespace(folder);
     if (server_address(&client->server, err) != 0 || take_credentials(&probe, client, true, err) != 0 ||
         bw_http_client_create(&client->http, &http, err) != 0) {
         credentials_clear(&probe);
@@ -196,23 +223,36 @@ void bw_kube_client_destroy(struct bw_kube_client *client)
     free(client->server);
     free(client->token_path);
     free(client->ca_path);
+    free(client->namespace);
     free(client);
+}
+
+const char *bw_kube_client_namespace(const struct bw_kube_client *client)
+{
+    return client->namespace;
 }
 
 /* ---- calls */
 
-static int wait_ms(int64_t ms, struct bw_deadline deadline, struct bw_error *err)
+static int wait_ms(int64_t ms, struct bw_deadline deadline, const bool *stop, struct bw_error *err)
 {
-    if (ms > bw_deadline_left_ms(deadline)) {
+    struct bw_deadline until = bw_deadline_in_ms(ms);
+    if (until.monotonic_ms > deadline.monotonic_ms) {
         return bw_error_detail(err, BW_EDEADLINE, "deadline", "the API server is busy: no time left for another try");
     }
-    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000};
-    (void)nanosleep(&pause, NULL);
+    for (int64_t left; (left = bw_deadline_left_ms(until)) > 0;) {
+        if (stop != NULL && __atomic_load_n(stop, __ATOMIC_ACQUIRE)) {
+            return bw_error_detail(err, BW_EDEADLINE, "stopped", "stopped");
+        }
+        int64_t step = left < 100 ? left : 100;
+        const struct timespec pause = {.tv_nsec = step * 1000000};
+        (void)nanosleep(&pause, NULL);
+    }
     return 0;
 }
 
 /* 20 calls a second; 40 at once after a rest. */
-static int take_turn(struct bw_kube_client *client, struct bw_deadline deadline, struct bw_error *err)
+static int take_turn(struct bw_kube_client *client, struct bw_deadline deadline, const bool *stop, struct bw_error *err)
 {
     const int64_t share = 1000 / CALLS_PER_S;
     (void)pthread_mutex_lock(&client->lock);
@@ -223,7 +263,7 @@ static int take_turn(struct bw_kube_client *client, struct bw_deadline deadline,
     client->spent_until_ms += share;
     int64_t ahead = client->spent_until_ms - now - BURST * share;
     (void)pthread_mutex_unlock(&client->lock);
-    return ahead <= 0 ? 0 : wait_ms(ahead, deadline, err);
+    return ahead <= 0 ? 0 : wait_ms(ahead, deadline, stop, err);
 }
 
 /* Overwrites as it grows: an answer may be a Secret. */
@@ -249,12 +289,14 @@ static int read_text(char **out, size_t *len_out, struct bw_http_response *respo
     return 0;
 }
 
-static int status_error(const char *path, struct bw_http_response *response, struct bw_error *err)
+static int status_error(const struct bw_kube_request *request, struct bw_http_response *response, struct bw_error *err)
 {
     char *text = NULL;
     size_t len = 0;
     json_t *status = NULL;
     long code = bw_http_status(response);
+    int64_t retry_after_s = bw_http_retry_after_s(response);
+    bw_http_set_deadline(response, bw_deadline_in_ms(CALL_MS));
     if (read_text(&text, &len, response, NULL) == 0 && bw_json_parse(&status, text, len, MAX_FAULT, NULL) != 0) {
         status = NULL;
     }
@@ -263,35 +305,46 @@ static int status_error(const char *path, struct bw_http_response *response, str
                          : code == 401 || code == 403 ? BW_EDENIED
                          : code == 429                ? BW_ERATELIMITED
                                                       : BW_EUNAVAILABLE;
-    (void)bw_error_set(err, class, "GET %s: %ld%s%.600s", path, code, words == NULL ? "" : ": ",
-                       words == NULL ? "" : words);
+    const char *detail = code == 409 ? "conflict" : code == 410 ? "gone" : code == 429 ? "rate_limited" : "";
+    (void)bw_error_detail(err, class, detail, "%s %.*s: %ld%s%.600s", request->method, (int)strcspn(request->path, "?"),
+                          request->path, code, words == NULL ? "" : ": ", words == NULL ? "" : words);
+    if (err != NULL && retry_after_s > 0) {
+        err->retry_after_s = (int)retry_after_s;
+    }
     json_decref(status);
     free(text);
     return -1;
 }
 
 /* One exchange, repeated at once with a token read anew when the server says 401. Any status is an answer. */
-static int exchange(struct bw_http_response **out, struct bw_kube_client *client, const char *path, uint64_t max_bytes,
-                    struct bw_deadline deadline, struct bw_error *err)
+static int exchange(struct bw_http_response **out, struct bw_kube_client *client, const struct bw_kube_request *request,
+                    struct bw_deadline deadline, const bool *stop, struct bw_error *err)
 {
-    char url[4096];
-    int n = snprintf(url, sizeof(url), "%s%s", client->server, path);
-    if (n < 0 || (size_t)n >= sizeof(url) || path[0] != '/') {
-        return bw_error_set(err, BW_EINPUT, "%.100s is no path of an API server", path);
+    char accept[256], type[256], url[4096];
+    int n = snprintf(url, sizeof(url), "%s%s", client->server, request->path);
+    if (n < 0 || (size_t)n >= sizeof(url) || request->path[0] != '/') {
+        return bw_error_set(err, BW_EINPUT, "%.100s is no path of an API server", request->path);
     }
+    (void)snprintf(accept, sizeof(accept), "Accept: %s",
+                   request->accept == NULL ? "application/json" : request->accept);
+    (void)snprintf(type, sizeof(type), "Content-Type: %s",
+                   request->content_type == NULL ? "application/json" : request->content_type);
     for (bool anew = false;; anew = true) {
         struct credentials credentials = {NULL, NULL};
         struct bw_http_response *response = NULL;
-        if (take_turn(client, deadline, err) != 0 || take_credentials(&credentials, client, anew, err) != 0) {
+        if (take_turn(client, deadline, stop, err) != 0 || take_credentials(&credentials, client, anew, err) != 0) {
             return -1;
         }
-        const char *headers[] = {"Accept: application/json", credentials.authorization, NULL};
+        const char *headers[] = {accept, credentials.authorization, request->body == NULL ? NULL : type, NULL};
         const struct bw_http_request sent = {
-            .method = "GET",
+            .method = request->method,
             .url = url,
+            .body = request->body,
+            .body_len = request->body_len,
             .headers = headers,
             .ca_pem = credentials.ca,
-            .max_response_bytes = max_bytes,
+            .stop = stop,
+            .max_response_bytes = request->max_bytes == 0 ? DEFAULT_ANSWER : request->max_bytes,
             .deadline = deadline,
         };
         int status = bw_http_send(&response, client->http, &sent, err);
@@ -307,7 +360,14 @@ static int exchange(struct bw_http_response **out, struct bw_kube_client *client
     }
 }
 
-static int take_document(json_t **out, const char *path, struct bw_http_response *response, struct bw_error *err)
+static struct bw_deadline limited(const struct bw_kube_request *request)
+{
+    struct bw_deadline most = bw_deadline_in_ms(CALL_MS);
+    return request->deadline.monotonic_ms == 0 ? most : bw_deadline_min(request->deadline, most);
+}
+
+static int take_document(json_t **out, const struct bw_kube_request *request, struct bw_http_response *response,
+                         struct bw_error *err)
 {
     char *text = NULL;
     size_t len = 0;
@@ -315,28 +375,48 @@ static int take_document(json_t **out, const char *path, struct bw_http_response
         return -1;
     }
     /* the parser's own words would quote what may be a Secret */
-    int status = bw_json_parse(out, text, len, len, NULL);
+    int status = out == NULL ? 0 : bw_json_parse(out, text, len, len, NULL);
     wipe(text, len);
-    return status == 0 ? 0 : bw_error_set(err, BW_EUNAVAILABLE, "GET %s: the answer is no JSON", path);
+    return status == 0 ? 0
+                       : bw_error_set(err, BW_EUNAVAILABLE, "%s %.*s: the answer is no JSON", request->method,
+                                      (int)strcspn(request->path, "?"), request->path);
 }
 
-int bw_kube_get(json_t **out, struct bw_kube_client *client, const char *path, uint64_t max_bytes,
-                struct bw_deadline deadline, struct bw_error *err)
+int bw_kube_call(json_t **out, struct bw_kube_client *client, const struct bw_kube_request *request,
+                 struct bw_error *err)
 {
+    struct bw_deadline deadline = limited(request);
     for (unsigned tries = 1;; tries++) {
         struct bw_http_response *response = NULL;
-        if (exchange(&response, client, path, max_bytes, deadline, err) != 0) {
+        if (exchange(&response, client, request, deadline, NULL, err) != 0) {
             return -1;
         }
         long code = bw_http_status(response);
-        int64_t retry_after_s = bw_http_retry_after_s(response);
-        int status =
-            code >= 200 && code < 300 ? take_document(out, path, response, err) : status_error(path, response, err);
+        int64_t pause_ms = bw_http_retry_after_s(response) * 1000;
+        int status = code >= 200 && code < 300 ? take_document(out, request, response, err)
+                                               : status_error(request, response, err);
         bw_http_close(response);
-        bool again = (code == 429 || code >= 500) && tries < TRIES;
+        bool again = (code == 429 || code >= 500) && strcmp(request->method, "GET") == 0 && tries < TRIES;
         if (status == 0 || !again ||
-            wait_ms(retry_after_s >= 0 ? retry_after_s * 1000 : FIRST_PAUSE_MS << tries, deadline, NULL) != 0) {
+            wait_ms(pause_ms >= 0 ? pause_ms : FIRST_PAUSE_MS << tries, deadline, NULL, NULL) != 0) {
             return status;
         }
     }
+}
+
+int bw_kube_open(struct bw_http_response **out, struct bw_kube_client *client, const struct bw_kube_request *request,
+                 const bool *stop, struct bw_error *err)
+{
+    struct bw_http_response *response = NULL;
+    if (exchange(&response, client, request, limited(request), stop, err) != 0) {
+        return -1;
+    }
+    if (bw_http_status(response) != 200) {
+        (void)status_error(request, response, err);
+        bw_http_close(response);
+        return -1;
+    }
+    bw_http_set_deadline(response, (struct bw_deadline){INT64_MAX});
+    *out = response;
+    return 0;
 }

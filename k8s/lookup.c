@@ -185,7 +185,9 @@ static void fetch(struct bw_kube_lookup *lookup, struct entry *entry)
     pthread_mutex_unlock(&lookup->lock);
     if (!away) {
         err = (struct bw_error){0};
-        status = bw_kube_get(&object, lookup->client, entry->path, MAX_OBJECT, bw_deadline_in_ms(CALL_MS), &err);
+        const struct bw_kube_request request = {
+            .method = "GET", .path = entry->path, .max_bytes = MAX_OBJECT, .deadline = bw_deadline_in_ms(CALL_MS)};
+        status = bw_kube_call(&object, lookup->client, &request, &err);
     }
     size_t bytes = status == 0 ? bytes_of(object) : 0;
     pthread_mutex_lock(&lookup->lock);

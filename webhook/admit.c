@@ -347,6 +347,8 @@ static void refuse_body(struct bw_admission *at, const struct bw_error *err)
                                     .name = "",
                                     .operation = "",
                                     .username = "",
+                                    .object = {.name = ""},
+                                    .pod = {.name = ""},
                                     .service_account = ""};
     const struct bw_outcome outcome = {.decision = "deny",
                                        .reason = "malformed_object",

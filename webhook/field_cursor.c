@@ -205,7 +205,7 @@ bool bw_cursor_literal(struct bw_cursor *cursor, const char *literal)
     return true;
 }
 
-static bool is_usable(struct bw_str text)
+bool bw_cursor_usable(struct bw_str text)
 {
     bool ascii = true;
     for (size_t i = 0; i < text.len; i++) {
@@ -222,10 +222,112 @@ bool bw_cursor_text(struct bw_cursor *cursor, const char **out)
     struct bw_str text;
     if (bw_cursor_literal(cursor, "null"))
         return true;
-    if (cursor->lost || !bw_cursor_plain(cursor, &text) || !is_usable(text))
+    if (cursor->lost || !bw_cursor_plain(cursor, &text) || !bw_cursor_usable(text))
         return bw_cursor_lose(cursor);
     *out = bw_arena_strndup(cursor->arena, text.base, text.len);
     return *out ? true : bw_cursor_lose(cursor);
+}
+
+static bool read_hex(const char *text, unsigned *out)
+{
+    unsigned value = 0;
+    for (size_t i = 0; i < 4; i++) {
+        char c = text[i];
+        if (c >= '0' && c <= '9')
+            value = value << 4 | (unsigned)(c - '0');
+        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+            value = value << 4 | (unsigned)((c | 0x20) - 'a' + 10);
+        else
+            return false;
+    }
+    *out = value;
+    return true;
+}
+
+/* What stands behind "\\u"; *used tells how much of the text that was. 0: nothing that we take (a NUL among them). */
+static unsigned read_code_point(const char *text, size_t len, size_t *used)
+{
+    unsigned code = 0, low = 0;
+    if (len < 4 || !read_hex(text, &code))
+        return 0;
+    *used = 4;
+    if (code < 0xd800 || code > 0xdfff)
+        return code;
+    if (code > 0xdbff || len < 10 || text[4] != '\\' || text[5] != 'u' || !read_hex(text + 6, &low) || low < 0xdc00 ||
+        low > 0xdfff)
+        return 0;
+    *used = 10;
+    return 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+}
+
+static char *put_code_point(char *out, unsigned code)
+{
+    if (code < 0x80) {
+        *out++ = (char)code;
+    } else if (code < 0x800) {
+        *out++ = (char)(0xc0 | code >> 6);
+    } else if (code < 0x10000) {
+        *out++ = (char)(0xe0 | code >> 12);
+        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
+    } else {
+        *out++ = (char)(0xf0 | code >> 18);
+        *out++ = (char)(0x80 | (code >> 12 & 0x3f));
+        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
+    }
+    if (code >= 0x80)
+        *out++ = (char)(0x80 | (code & 0x3f));
+    return out;
+}
+
+/* Escapes resolved, which never makes a text longer. SIZE_MAX: an escape that we do not take. */
+static size_t unescape(char *out, struct bw_str raw)
+{
+    static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    const char *at = raw.base, *end = raw.base + raw.len;
+    char *to = out;
+    while (at < end) {
+        const char *escape = memchr(at, '\\', (size_t)(end - at));
+        size_t plain = (size_t)((escape ? escape : end) - at);
+        memcpy(to, at, plain);
+        to += plain;
+        at += plain;
+        if (!escape)
+            break;
+        const char *name = at + 1 < end && at[1] ? strchr(names, at[1]) : NULL;
+        if (name) {
+            *to++ = meanings[name - names];
+            at += 2;
+            continue;
+        }
+        size_t used = 0;
+        unsigned code = at + 1 < end && at[1] == 'u' ? read_code_point(at + 2, (size_t)(end - at - 2), &used) : 0;
+        if (!code)
+            return SIZE_MAX;
+        to = put_code_point(to, code);
+        at += 2 + used;
+    }
+    return (size_t)(to - out);
+}
+
+/* A copy of a string that may have escapes: an annotation often holds a whole document. */
+bool bw_cursor_escaped(struct bw_cursor *cursor, const char **out, size_t *len_out)
+{
+    if (bw_cursor_peek(cursor) != '"')
+        return bw_cursor_lose(cursor);
+    const char *start = ++cursor->at;
+    if (!skip_string(cursor))
+        return false;
+    struct bw_str raw = {start, (size_t)(cursor->at - 1 - start)};
+    if (!bw_cursor_usable(raw))
+        return bw_cursor_lose(cursor);
+    char *copy = bw_arena_alloc(cursor->arena, raw.len + 1);
+    size_t len = copy ? unescape(copy, raw) : SIZE_MAX;
+    if (len == SIZE_MAX)
+        return bw_cursor_lose(cursor);
+    copy[len] = '\0';
+    *out = copy;
+    *len_out = len;
+    return true;
 }
 
 /* ---- members and elements ---- */
@@ -240,14 +342,6 @@ bool bw_cursor_enter(struct bw_cursor *cursor, char bracket)
     if (!bw_cursor_literal(cursor, "null"))
         bw_cursor_lose(cursor);
     return false;
-}
-
-bool bw_cursor_open(struct bw_cursor *cursor, char bracket)
-{
-    if (bw_cursor_peek(cursor) != bracket)
-        return bw_cursor_lose(cursor);
-    cursor->at++;
-    return true;
 }
 
 /* The next part of the container, if there is one: the cursor stands at its first byte. */

@@ -37,12 +37,13 @@ bool bw_cursor_skip(struct bw_cursor *cursor); /* a whole value */
 bool bw_cursor_plain(struct bw_cursor *cursor, struct bw_str *out);
 /* A copy of a text without escapes; null leaves *out alone. */
 bool bw_cursor_text(struct bw_cursor *cursor, const char **out);
+/* A copy of a text that may have escapes, but no NUL. */
+bool bw_cursor_escaped(struct bw_cursor *cursor, const char **out, size_t *len_out);
 bool bw_cursor_literal(struct bw_cursor *cursor, const char *literal);
+bool bw_cursor_usable(struct bw_str text); /* no control character, and UTF-8 */
 
 /* Whether the value is a container of this kind, and then goes into it; null and absence are "no". */
 bool bw_cursor_enter(struct bw_cursor *cursor, char bracket);
-/* The same where nothing else may stand. */
-bool bw_cursor_open(struct bw_cursor *cursor, char bracket);
 /* The next part of the container, if there is one: the cursor stands at its first byte, of a member at its value. */
 bool bw_cursor_element(struct bw_cursor *cursor, struct bw_cursor_level *level);
 bool bw_cursor_member(struct bw_cursor *cursor, struct bw_cursor_level *level, struct bw_str *key);

@@ -21,9 +21,12 @@ struct object { /* of request.object or oldObject */
     struct images lists[BW_IMAGE_LISTS];
     const char *os, *architecture;
     const char *generate_name;
+    struct bw_metadata own, pod;
+    struct bw_owner *owners;
+    size_t n_owners;
     const char *service_account;
     const char **pull_secrets;
-    bool old, has_spec, mirror_pod, deleting; /* old: only its images and its deletion count */
+    bool old, has_spec, deleting; /* old: only its images and its deletion count */
 };
 
 static bool add_image(struct bw_cursor *cursor, struct object *object, size_t list, size_t index, const char *name,
@@ -65,8 +68,11 @@ static void read_container(struct bw_cursor *cursor, struct object *object, size
     struct bw_str key;
     const char *name = "", *text = "";
     bool volume = bw_image_lists[list].kind == BW_IMAGE_VOLUME, found = !volume;
-    if (!bw_cursor_open(cursor, '{'))
+    if (bw_cursor_peek(cursor) != '{') {
+        bw_cursor_lose(cursor);
         return;
+    }
+    cursor->at++;
     while (bw_cursor_member(cursor, &level, &key)) {
         if (BW_IS(key, "name") && bw_cursor_once(cursor, &level, 0))
             (void)bw_cursor_text(cursor, &name);
@@ -129,8 +135,11 @@ static void read_pull_secrets(struct bw_cursor *cursor, struct object *object)
     while (bw_cursor_element(cursor, &level)) {
         struct bw_cursor_level inner = {0};
         const char *name = "";
-        if (!bw_cursor_open(cursor, '{'))
+        if (bw_cursor_peek(cursor) != '{') {
+            bw_cursor_lose(cursor);
             return;
+        }
+        cursor->at++;
         while (bw_cursor_member(cursor, &inner, &key)) {
             if (BW_IS(key, "name") && bw_cursor_once(cursor, &inner, 0))
                 (void)bw_cursor_text(cursor, &name);
@@ -177,16 +186,78 @@ static void read_pod_spec(struct bw_cursor *cursor, struct object *object)
 
 /* ---- the object around it ---- */
 
-static void read_annotations(struct bw_cursor *cursor, struct object *object)
+static void read_pairs(struct bw_cursor *cursor, struct bw_pairs *out)
 {
     struct bw_cursor_level level = {0};
     struct bw_str key;
+    struct bw_pair *pairs = NULL;
+    size_t n_pairs = 0, capacity = 0;
+    struct bw_error err;
     if (!bw_cursor_enter(cursor, '{'))
         return;
     while (bw_cursor_member(cursor, &level, &key)) {
-        if (BW_IS(key, "kubernetes.io/config.mirror") && bw_cursor_once(cursor, &level, 0))
-            object->mirror_pod = bw_cursor_peek(cursor) == '"';
-        (void)(cursor->lost || bw_cursor_skip(cursor));
+        struct bw_pair pair = {0};
+        if (!bw_cursor_usable(key) || !bw_cursor_escaped(cursor, &pair.value, &pair.value_len) ||
+            bw_arena_grow(cursor->arena, (void **)&pairs, n_pairs, &capacity, sizeof(*pairs), &err)) {
+            bw_cursor_lose(cursor);
+            return;
+        }
+        pair.key = bw_arena_strndup(cursor->arena, key.base, key.len);
+        if (!pair.key) {
+            bw_cursor_lose(cursor);
+            return;
+        }
+        pairs[n_pairs++] = pair;
+    }
+    if (!cursor->lost && !bw_pairs_sort(pairs, n_pairs))
+        bw_cursor_lose(cursor);
+    *out = (struct bw_pairs){pairs, n_pairs};
+}
+
+static void read_owner(struct bw_cursor *cursor, struct bw_owner *owner)
+{
+    static const struct bw_str names[] = {{"apiVersion", 10}, {"kind", 4}, {"name", 4}, {"uid", 3}};
+    const char **const texts[] = {&owner->api_version, &owner->kind, &owner->name, &owner->uid};
+    struct bw_cursor_level level = {0};
+    struct bw_str key;
+    if (bw_cursor_peek(cursor) != '{') {
+        bw_cursor_lose(cursor);
+        return;
+    }
+    cursor->at++;
+    while (bw_cursor_member(cursor, &level, &key)) {
+        unsigned i = 0;
+        while (i < BW_LENGTH(names) && !bw_str_equal(key, names[i]))
+            i++;
+        if (i < BW_LENGTH(names) && bw_cursor_once(cursor, &level, i)) {
+            (void)bw_cursor_text(cursor, texts[i]);
+        } else if (BW_IS(key, "controller") && bw_cursor_once(cursor, &level, BW_LENGTH(names))) {
+            owner->controller = bw_cursor_literal(cursor, "true");
+            if (!owner->controller && !cursor->lost && !bw_cursor_literal(cursor, "false") &&
+                !bw_cursor_literal(cursor, "null"))
+                bw_cursor_lose(cursor);
+        } else {
+            (void)(cursor->lost || bw_cursor_skip(cursor));
+        }
+    }
+}
+
+static void read_owners(struct bw_cursor *cursor, struct object *object)
+{
+    struct bw_cursor_level level = {0};
+    size_t capacity = 0;
+    struct bw_error err;
+    if (!bw_cursor_enter(cursor, '['))
+        return;
+    while (bw_cursor_element(cursor, &level)) {
+        if (bw_arena_grow(cursor->arena, (void **)&object->owners, object->n_owners, &capacity, sizeof(*object->owners),
+                          &err)) {
+            bw_cursor_lose(cursor);
+            return;
+        }
+        struct bw_owner *owner = &object->owners[object->n_owners++];
+        *owner = (struct bw_owner){"", "", "", "", false};
+        read_owner(cursor, owner);
     }
 }
 
@@ -199,19 +270,43 @@ static void read_metadata(struct bw_cursor *cursor, struct object *object)
     while (bw_cursor_member(cursor, &level, &key)) {
         if (BW_IS(key, "generateName") && bw_cursor_once(cursor, &level, 0)) {
             (void)bw_cursor_text(cursor, &object->generate_name);
-        } else if (BW_IS(key, "annotations") && bw_cursor_once(cursor, &level, 1)) {
-            read_annotations(cursor, object);
-        } else if (BW_IS(key, "deletionTimestamp") && bw_cursor_once(cursor, &level, 2)) {
+        } else if (BW_IS(key, "deletionTimestamp") && bw_cursor_once(cursor, &level, 1)) {
             object->deleting = !bw_cursor_literal(cursor, "null") && !cursor->lost;
             if (object->deleting)
                 (void)bw_cursor_skip(cursor);
+        } else if (!object->old && BW_IS(key, "name") && bw_cursor_once(cursor, &level, 2)) {
+            (void)bw_cursor_text(cursor, &object->own.name);
+        } else if (!object->old && BW_IS(key, "labels") && bw_cursor_once(cursor, &level, 3)) {
+            read_pairs(cursor, &object->own.labels);
+        } else if (!object->old && BW_IS(key, "annotations") && bw_cursor_once(cursor, &level, 4)) {
+            read_pairs(cursor, &object->own.annotations);
+        } else if (!object->old && BW_IS(key, "ownerReferences") && bw_cursor_once(cursor, &level, 5)) {
+            read_owners(cursor, object);
         } else {
             (void)(cursor->lost || bw_cursor_skip(cursor));
         }
     }
 }
 
-/* The rest of the path to the pod spec; metadata is looked at on the outermost level alone. */
+static void read_template_metadata(struct bw_cursor *cursor, struct object *object)
+{
+    struct bw_cursor_level level = {0};
+    struct bw_str key;
+    if (!bw_cursor_enter(cursor, '{'))
+        return;
+    while (bw_cursor_member(cursor, &level, &key)) {
+        if (BW_IS(key, "name") && bw_cursor_once(cursor, &level, 0))
+            (void)bw_cursor_text(cursor, &object->pod.name);
+        else if (BW_IS(key, "labels") && bw_cursor_once(cursor, &level, 1))
+            read_pairs(cursor, &object->pod.labels);
+        else if (BW_IS(key, "annotations") && bw_cursor_once(cursor, &level, 2))
+            read_pairs(cursor, &object->pod.annotations);
+        else
+            (void)(cursor->lost || bw_cursor_skip(cursor));
+    }
+}
+
+/* The rest of the path to the pod spec; metadata is looked at on the outermost level and beside the pod spec. */
 static void read_path(struct bw_cursor *cursor, struct object *object, struct bw_str path, bool outermost)
 {
     struct bw_cursor_level level = {0};
@@ -229,6 +324,8 @@ static void read_path(struct bw_cursor *cursor, struct object *object, struct bw
     while (bw_cursor_member(cursor, &level, &key)) {
         if (outermost && BW_IS(key, "metadata") && bw_cursor_once(cursor, &level, 0))
             read_metadata(cursor, object);
+        else if (!outermost && last && !object->old && BW_IS(key, "metadata") && bw_cursor_once(cursor, &level, 0))
+            read_template_metadata(cursor, object);
         else if (name.base && bw_str_equal(key, name) && bw_cursor_once(cursor, &level, 1) && last)
             read_pod_spec(cursor, object);
         else if (name.base && bw_str_equal(key, name) && !cursor->lost)
@@ -402,8 +499,11 @@ static void read_request(struct bw_cursor *cursor, struct request *request)
 {
     struct bw_cursor_level level = {0};
     struct bw_str key;
-    if (!bw_cursor_open(cursor, '{'))
+    if (bw_cursor_peek(cursor) != '{') {
+        bw_cursor_lose(cursor);
         return;
+    }
+    cursor->at++;
     while (bw_cursor_member(cursor, &level, &key)) {
         unsigned field = 0;
         while (field < N_FIELDS && !bw_str_equal(key, request_keys[field]))
@@ -425,8 +525,11 @@ static void read_root(struct bw_cursor *cursor, struct request *request)
     struct bw_str key;
     const char *kind = "";
     bw_cursor_blanks(cursor);
-    if (!bw_cursor_open(cursor, '{'))
+    if (bw_cursor_peek(cursor) != '{') {
+        bw_cursor_lose(cursor);
         return;
+    }
+    cursor->at++;
     while (bw_cursor_member(cursor, &level, &key)) {
         if (BW_IS(key, "kind") && bw_cursor_once(cursor, &level, 0))
             (void)bw_cursor_text(cursor, &kind);
@@ -483,8 +586,9 @@ bool bw_review_read(struct bw_review *out, const char *body, size_t len, struct 
                                .username = "",
                                .groups = no_groups};
     struct bw_cursor cursor = {.at = body, .end = body + len, .arena = arena};
-    struct request request = {
-        .review = &review, .now = {.service_account = ""}, .before = {.service_account = "", .old = true}};
+    static const struct object blank = {.own = {.name = ""}, .pod = {.name = ""}, .service_account = ""};
+    struct request request = {.review = &review, .now = blank, .before = blank};
+    request.before.old = true;
     read_root(&cursor, &request);
     bool judged = request.create || request.update;
     if (cursor.lost || !review.uid[0] || !review.operation || !review.resource[0] || (judged && !request.has_object))
@@ -497,9 +601,14 @@ bool bw_review_read(struct bw_review *out, const char *body, size_t len, struct 
         if (!review.name)
             return false;
     }
-    review.mirror_pod = request.now.mirror_pod;
-    review.service_account = request.now.service_account;
-    review.pull_secrets = request.now.pull_secrets;
+    const struct object *now = &request.now;
+    review.mirror_pod = bw_pairs_find(&now->own.annotations, "kubernetes.io/config.mirror") != NULL;
+    review.object = now->own;
+    review.pod = now->workload && !strchr(now->workload->path, '.') ? now->own : now->pod;
+    review.owners = now->owners;
+    review.n_owners = now->n_owners;
+    review.service_account = now->service_account;
+    review.pull_secrets = now->pull_secrets;
     review.old_deleting = request.before.deleting;
     if (!join(&review.now, &request.now, arena) || !join(&review.before, &request.before, arena))
         return false;

@@ -14,9 +14,35 @@ static bool has_member(struct bw_json object, const char *group, const char *key
     return text ? json_is_string(member) : member && !json_is_null(member);
 }
 
+/* ---- owners ---- */
+
 static const char *copy_of(const json_t *node, struct bw_arena *arena)
 {
     return json_is_string(node) ? bw_arena_strdup(arena, json_string_value(node)) : "";
+}
+
+static int read_owners(struct bw_review *review, const json_t *list, struct bw_arena *arena)
+{
+    if (!json_array_size(list))
+        return 0;
+    struct bw_owner *owners = bw_arena_array(arena, json_array_size(list), sizeof(*owners));
+    if (!owners)
+        return -1;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *node = json_array_get(list, i);
+        struct bw_owner *owner = &owners[review->n_owners];
+        if (!json_is_object(node))
+            continue;
+        *owner = (struct bw_owner){
+            copy_of(json_object_get(node, "apiVersion"), arena), copy_of(json_object_get(node, "kind"), arena),
+            copy_of(json_object_get(node, "name"), arena), copy_of(json_object_get(node, "uid"), arena),
+            json_is_true(json_object_get(node, "controller"))};
+        if (!owner->api_version || !owner->kind || !owner->name || !owner->uid)
+            return -1;
+        review->n_owners++;
+    }
+    review->owners = review->n_owners ? owners : NULL;
+    return 0;
 }
 
 /* ---- the pod ---- */
@@ -41,30 +67,48 @@ static int read_pull_secrets(struct bw_review *review, const json_t *list, struc
     return 0;
 }
 
-/* What the pod spec says of who pulls, along the path that the images were found by. */
-static int read_puller(struct bw_review *review, const json_t *object, const char *path, struct bw_arena *arena)
+/* The pod spec and the metadata beside it, along the path that the images were found by. */
+static int read_pod(struct bw_review *review, const json_t *object, const char *path, struct bw_arena *arena)
 {
-    const json_t *spec = object;
+    const json_t *spec = object, *around = object;
     struct bw_str rest = bw_str_from(path), name;
     while (spec && bw_str_next(&name, &rest, '.')) {
-        spec = json_object_getn(spec, name.base, name.len);
+        char key[128];
+        memcpy(key, name.base, name.len);
+        key[name.len] = '\0';
+        around = spec;
+        spec = json_object_get(spec, key);
+    }
+    review->pod = review->object;
+    if (around != object || rest.base) {
+        review->pod = (struct bw_metadata){.name = ""};
+        if (!rest.base && bw_metadata_read(&review->pod, json_object_get(around, "metadata"), arena))
+            return -1;
     }
     review->service_account = copy_of(json_object_get(spec, "serviceAccountName"), arena);
     return !review->service_account || read_pull_secrets(review, json_object_get(spec, "imagePullSecrets"), arena) ? -1
                                                                                                                    : 0;
 }
 
-static int read_pod(struct bw_review *review, const struct bw_admission_request *request,
-                    const struct bw_extra_resource *extra, size_t n_extra, struct bw_arena *arena, struct bw_error *err)
+static int read_around(struct bw_review *review, const struct bw_admission_request *request,
+                       const struct bw_extra_resource *extra, size_t n_extra, struct bw_arena *arena,
+                       struct bw_error *err)
 {
+    const json_t *object = request->object.node, *metadata = json_object_get(object, "metadata");
+    const char *path = NULL;
     const struct bw_workload *workload =
         bw_workload_find(request->resource_group, request->resource, request->subresource);
-    const char *path = workload ? workload->path : NULL;
+    if (bw_metadata_read(&review->object, metadata, arena) ||
+        read_owners(review, json_object_get(metadata, "ownerReferences"), arena))
+        return bw_arena_spent(err);
+    if (!review->now.supported)
+        return 0;
+    if (workload)
+        path = workload->path;
     for (size_t i = 0; !path && i < n_extra; i++)
         if (strcmp(extra[i].resource, request->resource) == 0 && strcmp(extra[i].group, request->resource_group) == 0)
             path = extra[i].pod_spec_path;
-    return review->now.supported && path && read_puller(review, request->object.node, path, arena) ? bw_arena_spent(err)
-                                                                                                   : 0;
+    return path && read_pod(review, object, path, arena) ? bw_arena_spent(err) : 0;
 }
 
 static int read_images(struct bw_review *review, const struct bw_admission_request *request,
@@ -105,10 +149,12 @@ int bw_review_decode(struct bw_review *out, struct bw_review_head *head, const c
         .dry_run = request.dry_run,
         .mirror_pod = has_member(request.object, "annotations", "kubernetes.io/config.mirror", true),
         .old_deleting = has_member(request.old_object, NULL, "deletionTimestamp", false),
+        .object = {.name = ""},
+        .pod = {.name = ""},
         .service_account = "",
     };
     int result = read_images(&review, &request, extra, n_extra, arena, err) ||
-                         read_pod(&review, &request, extra, n_extra, arena, err)
+                         read_around(&review, &request, extra, n_extra, arena, err)
                      ? -1
                      : 0;
     bw_admission_request_clear(&request);

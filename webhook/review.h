@@ -1,7 +1,13 @@
 #ifndef BW_WEBHOOK_REVIEW_H
 #define BW_WEBHOOK_REVIEW_H
 
+#include "k8s/metadata.h"
 #include "k8s/pod_images.h"
+
+struct bw_owner { /* one of ownerReferences; texts are "" when absent */
+    const char *api_version, *kind, *name, *uid;
+    bool controller;
+};
 
 /* All that an admission reads of an AdmissionReview; nothing in here points into the body. */
 struct bw_review {
@@ -13,8 +19,12 @@ struct bw_review {
     bool mirror_pod;                  /* carries the annotation kubernetes.io/config.mirror */
     bool old_deleting;                /* oldObject has a deletionTimestamp */
     struct bw_pod_images now, before; /* before: of an UPDATE; both empty for other operations */
-    const char *service_account;      /* of the pod spec; "" when it names none */
-    const char *const *pull_secrets;  /* names of imagePullSecrets, NULL-terminated; NULL: none */
+    struct bw_metadata object;        /* its own; empty when the object is null */
+    struct bw_metadata pod;           /* of the pod template; of a Pod its own */
+    const struct bw_owner *owners;
+    size_t n_owners;
+    const char *service_account;     /* of the pod spec; "" when it names none */
+    const char *const *pull_secrets; /* names of imagePullSecrets, NULL-terminated; NULL: none */
 };
 
 /* By jansson: the truth. As bw_admission_review_decode, and BW_EINPUT too when the object is not of its kind. */

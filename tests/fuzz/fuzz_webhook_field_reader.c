@@ -39,11 +39,43 @@ static void same_images(const struct bw_pod_images *a, const struct bw_pod_image
     }
 }
 
+static void same_pairs(const struct bw_pairs *a, const struct bw_pairs *b, const char *what)
+{
+    if (a->n_items != b->n_items) {
+        differ(what);
+    }
+    for (size_t i = 0; i < a->n_items; i++) {
+        const struct bw_pair *one = &a->items[i], *other = &b->items[i];
+        same_text(one->key, other->key, what);
+        if (one->value_len != other->value_len || memcmp(one->value, other->value, one->value_len) != 0) {
+            differ(what);
+        }
+    }
+}
+
+static void same_metadata(const struct bw_metadata *a, const struct bw_metadata *b, const char *what)
+{
+    same_text(a->name, b->name, what);
+    same_pairs(&a->labels, &b->labels, what);
+    same_pairs(&a->annotations, &b->annotations, what);
+}
+
 static void same_pod(const struct bw_review *a, const struct bw_review *b)
 {
+    same_metadata(&a->object, &b->object, "metadata");
+    same_metadata(&a->pod, &b->pod, "metadata of the template");
     same_text(a->service_account, b->service_account, "serviceAccountName");
-    if ((a->pull_secrets == NULL) != (b->pull_secrets == NULL)) {
-        differ("pull secrets");
+    if (a->n_owners != b->n_owners || (a->pull_secrets == NULL) != (b->pull_secrets == NULL)) {
+        differ("owners or pull secrets");
+    }
+    for (size_t i = 0; i < a->n_owners; i++) {
+        same_text(a->owners[i].api_version, b->owners[i].api_version, "apiVersion of an owner");
+        same_text(a->owners[i].kind, b->owners[i].kind, "kind of an owner");
+        same_text(a->owners[i].name, b->owners[i].name, "name of an owner");
+        same_text(a->owners[i].uid, b->owners[i].uid, "uid of an owner");
+        if (a->owners[i].controller != b->owners[i].controller) {
+            differ("controller of an owner");
+        }
     }
     for (size_t i = 0; a->pull_secrets != NULL && (i == 0 || a->pull_secrets[i - 1] != NULL); i++) {
         same_text(a->pull_secrets[i], b->pull_secrets[i], "a pull secret");

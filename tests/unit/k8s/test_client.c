@@ -25,9 +25,9 @@
 enum { STEPS = 6 };
 
 struct step {
-    const char *has;   /* in the request */
-    const char *reply; /* head's first lines; "" ends the steps */
-    const char *body;
+    const char *has;    /* in the request */
+    const char *reply;  /* head's first lines; "" ends the steps */
+    const char *body;   /* NULL: the body never ends */
     const char *rotate; /* the token's file says this from now on */
 };
 
@@ -65,9 +65,13 @@ static void serve_one(SSL *ssl, const struct step *step)
     if (step->rotate != NULL) {
         put("token", step->rotate);
     }
-    int n = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
-                     step->reply, strlen(step->body), step->body);
+    int n = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nConnection: close\r\n", step->reply);
+    n += step->body != NULL ? snprintf(head + n, sizeof(head) - (size_t)n, "Content-Length: %zu\r\n\r\n%s",
+                                       strlen(step->body), step->body)
+                            : snprintf(head + n, sizeof(head) - (size_t)n, "\r\n{}\n");
     (void)SSL_write(ssl, head, n);
+    while (step->body == NULL && SSL_read(ssl, text, sizeof(text)) > 0) {
+    }
     (void)SSL_shutdown(ssl);
 }
 
@@ -95,7 +99,7 @@ static int set_up(void **state)
     const char *ca = NULL, *ca_key = NULL, *leaf = NULL, *key = NULL;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
-    char port[8], template[] = "breakwater-client-XXXXXX";
+    char port[8], template[] = "/tmp/breakwater-client-XXXXXX";
     (void)state;
     (void)signal(SIGPIPE, SIG_IGN);
     bw_arena_init(&rig.arena, BW_MIB);
@@ -106,6 +110,7 @@ static int set_up(void **state)
     put("ca.crt", ca);
     put("tls.crt", leaf);
     put("tls.key", key);
+    put("namespace", "shop");
     rig.context = SSL_CTX_new(TLS_server_method());
     char path[128];
     (void)snprintf(path, sizeof(path), "%s/tls.crt", rig.folder);
@@ -124,7 +129,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"ca.crt", "tls.crt", "tls.key", "token"};
+    static const char *const names[] = {"ca.crt", "tls.crt", "tls.key", "namespace", "token"};
     (void)state;
     for (size_t i = 0; i < BW_LENGTH(names); i++) {
         char path[128];
@@ -142,52 +147,65 @@ static struct bw_kube_client *client_of(void)
 {
     struct bw_kube_client *client = NULL;
     struct bw_error err = {0};
+    const struct bw_kube_options options = {.account_folder = rig.folder};
     put("token", "first-secret\n");
-    if (bw_kube_client_create(&client, rig.folder, &err) != 0) {
+    if (bw_kube_client_create(&client, &options, &err) != 0) {
         fail_msg("%s", err.message);
     }
+    assert_string_equal(bw_kube_client_namespace(client), "shop");
     return client;
 }
 
-#define LONG "\"0123456789012345678901234567890123456789012345678901234567890123456789\""
-
 static const struct {
-    const char *name;
+    const char *name, *method;
     struct step steps[STEPS];
     enum bw_code code;
-    const char *says;
+    const char *detail, *says;
 } calls[] = {
-    {"an answer", {{"Authorization: Bearer first-secret\r\n", "200 OK", "{\"a\":1}", NULL}}, BW_OK, ""},
-    {"who asks", {{"User-Agent: breakwater/", "200 OK", "{}", NULL}}, BW_OK, ""},
+    {"an answer", "GET", {{"Authorization: Bearer first-secret\r\n", "200 OK", "{\"a\":1}", NULL}}, BW_OK, "", ""},
+    {"who asks", "GET", {{"User-Agent: breakwater/", "200 OK", "{}", NULL}}, BW_OK, "", ""},
     {"a token that was renewed meanwhile is read on 401",
+     "POST",
      {{"Bearer first-secret", "401 Unauthorized", "{}", "second-secret"},
-      {"Bearer second-secret", "200 OK", "{}", NULL}},
+      {"Bearer second-secret", "201 Made", "{}", NULL}},
      BW_OK,
+     "",
      ""},
     {"a second 401 is final",
+     "GET",
      {{"first-secret", "401 Unauthorized", "{}", NULL},
       {"first-secret", "401 Unauthorized", "{\"message\":\"Unauthorized\"}", NULL}},
      BW_EDENIED,
+     "",
      "GET /api/v1/x: 401: Unauthorized"},
     {"the server's words about what is forbidden",
-     {{"GET /api/v1/x ", "403 Forbidden", "{\"message\":\"may not get secrets\"}", NULL}},
+     "GET",
+     {{"GET /api/v1/x?y=1 ", "403 Forbidden", "{\"message\":\"may not list secrets\"}", NULL}},
      BW_EDENIED,
-     "may not get secrets"},
-    {"it is asked again when the server is busy",
+     "",
+     "may not list secrets"},
+    {"a GET is repeated when the server is busy",
+     "GET",
      {{"GET", "429 Busy\r\nRetry-After: 0", "", NULL}, {"GET", "503 Away", "", NULL}, {"GET", "200 OK", "{}", NULL}},
      BW_OK,
+     "",
      ""},
-    {"but not when that would take too long",
-     {{"GET", "429 Busy\r\nRetry-After: 100", "", NULL}},
+    {"nothing else is",
+     "POST",
+     {{"POST", "429 Busy\r\nRetry-After: 7", "", NULL}},
      BW_ERATELIMITED,
+     "rate_limited",
      "429"},
     {"a redirect is not followed",
+     "GET",
      {{"GET", "302 Found\r\nLocation: https://127.0.0.1:1/", "", NULL}},
      BW_EUNAVAILABLE,
+     "",
      "302"},
-    {"absent", {{"GET", "404 Not Found", "{}", NULL}}, BW_ENOTFOUND, "404"},
-    {"more than is taken", {{"GET", "200 OK", LONG, NULL}}, BW_ELIMIT, ""},
-    {"no JSON is not quoted", {{"GET", "200 OK", "first-secret", NULL}}, BW_EUNAVAILABLE, "is no JSON"},
+    {"absent", "GET", {{"GET", "404 Not Found", "{}", NULL}}, BW_ENOTFOUND, "", "404"},
+    {"gone", "GET", {{"GET", "410 Gone", "{}", NULL}}, BW_EUNAVAILABLE, "gone", "410"},
+    {"conflict", "PUT", {{"PUT", "409 Conflict", "{}", NULL}}, BW_EUNAVAILABLE, "conflict", "409"},
+    {"no JSON is not quoted", "GET", {{"GET", "200 OK", "first-secret", NULL}}, BW_EUNAVAILABLE, "", "is no JSON"},
 };
 
 static void calls_end_as_the_server_says(void **state)
@@ -198,14 +216,17 @@ static void calls_end_as_the_server_says(void **state)
         struct bw_error err = {0};
         json_t *document = NULL;
         pthread_t server;
+        const struct bw_kube_request request = {
+            .method = calls[i].method, .path = "/api/v1/x?y=1", .deadline = bw_deadline_in_ms(60000)};
         rig.steps = calls[i].steps;
         rig.fault[0] = '\0';
         assert_int_equal(pthread_create(&server, NULL, serve, NULL), 0);
-        int status = bw_kube_get(&document, client, "/api/v1/x", 64, bw_deadline_in_ms(60000), &err);
+        int status = bw_kube_call(&document, client, &request, &err);
         (void)pthread_join(server, NULL);
         if (status != (calls[i].code == BW_OK ? 0 : -1) || rig.fault[0] != '\0' ||
-            (status != 0 && (err.code != calls[i].code || strstr(err.message, calls[i].says) == NULL ||
-                             strstr(err.message, "secret\"") != NULL || strstr(err.message, "first-secret") != NULL))) {
+            (status != 0 && (err.code != calls[i].code || strcmp(err.detail, calls[i].detail) != 0 ||
+                             strstr(err.message, calls[i].says) == NULL || strstr(err.message, "secret\"") != NULL ||
+                             strstr(err.message, "first-secret") != NULL))) {
             fail_msg("%s: %d %s [%s] %s", calls[i].name, status, err.message, err.detail, rig.fault);
         }
         json_decref(document);
@@ -213,22 +234,55 @@ static void calls_end_as_the_server_says(void **state)
     }
 }
 
+static void *set_later(void *flag)
+{
+    (void)usleep(50000);
+    __atomic_store_n((bool *)flag, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void a_flag_ends_a_watch(void **state)
+{
+    static const struct step steps[] = {{"watch=1", "200 OK", NULL, NULL}, {NULL, NULL, NULL, NULL}};
+    struct bw_kube_client *client = client_of();
+    struct bw_http_response *response = NULL;
+    struct bw_error err = {0};
+    char text[16];
+    bool stop = false;
+    pthread_t server, setter;
+    const struct bw_kube_request request = {
+        .method = "GET", .path = "/api/v1/x?watch=1", .deadline = bw_deadline_in_ms(60000)};
+    (void)state;
+    rig.steps = steps;
+    assert_int_equal(pthread_create(&server, NULL, serve, NULL), 0);
+    assert_int_equal(bw_kube_open(&response, client, &request, &stop, &err), 0);
+    assert_int_equal(bw_http_read(response, text, sizeof(text), &err), 3);
+    assert_int_equal(pthread_create(&setter, NULL, set_later, &stop), 0);
+    assert_int_equal(bw_http_read(response, text, sizeof(text), &err), -1);
+    assert_string_equal(err.detail, "stopped");
+    bw_http_close(response);
+    (void)pthread_join(setter, NULL);
+    (void)pthread_join(server, NULL);
+    bw_kube_client_destroy(client);
+}
+
 static void faults_of_the_account_are_named(void **state)
 {
     struct bw_kube_client *client = NULL;
     struct bw_error err = {0};
+    const struct bw_kube_options options = {.account_folder = rig.folder};
     (void)state;
     put("token", "two words-secret");
-    assert_int_equal(bw_kube_client_create(&client, rig.folder, &err), -1);
+    assert_int_equal(bw_kube_client_create(&client, &options, &err), -1);
     assert_non_null(strstr(err.message, "/token holds no token"));
     assert_null(strstr(err.message, "words-secret"));
     (void)unsetenv("KUBERNETES_SERVICE_PORT");
-    assert_int_equal(bw_kube_client_create(&client, rig.folder, &err), -1);
+    assert_int_equal(bw_kube_client_create(&client, &options, &err), -1);
     assert_non_null(strstr(err.message, "not in a cluster"));
     (void)setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
     (void)setenv("KUBERNETES_SERVICE_PORT", "443", 1);
     put("token", "word");
-    assert_int_equal(bw_kube_client_create(&client, rig.folder, &err), 0); /* an address without brackets */
+    assert_int_equal(bw_kube_client_create(&client, &options, &err), 0); /* an address without brackets */
     bw_kube_client_destroy(client);
 }
 
@@ -236,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_end_as_the_server_says),
+        cmocka_unit_test(a_flag_ends_a_watch),
         cmocka_unit_test(faults_of_the_account_are_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -27,13 +27,13 @@ static struct {
     size_t n_told;
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
-int bw_kube_get(json_t **out, struct bw_kube_client *client, const char *path, uint64_t max_bytes,
-                struct bw_deadline deadline, struct bw_error *err)
+int bw_kube_call(json_t **out, struct bw_kube_client *client, const struct bw_kube_request *request,
+                 struct bw_error *err)
 {
     (void)client;
-    (void)max_bytes;
-    assert_int_equal(path[0], '/');
-    assert_false(bw_deadline_passed(deadline));
+    assert_string_equal(request->method, "GET");
+    assert_int_equal(request->path[0], '/');
+    assert_false(bw_deadline_passed(request->deadline));
     pthread_mutex_lock(&server.lock);
     unsigned number = ++server.calls;
     (void)pthread_cond_broadcast(&server.wake);

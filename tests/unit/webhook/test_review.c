@@ -52,19 +52,37 @@ static const char *groups_of(const struct bw_review *review)
     return text;
 }
 
-/* With whose rights the pod's images are pulled. */
-static const char *puller_of(const struct bw_review *review)
+static const char *pairs_of(const struct bw_pairs *pairs)
 {
-    const char *text = bw_arena_printf(&arena, "account %s; secrets", review->service_account);
+    const char *text = "";
+    for (size_t i = 0; i < pairs->n_items; i++) {
+        const struct bw_pair *pair = &pairs->items[i];
+        text = bw_arena_printf(&arena, "%s %s=%s(%zu)", text, pair->key, pair->value, pair->value_len);
+    }
+    return text;
+}
+
+/* Everything that is known of the object around its images. */
+static const char *around(const struct bw_review *review)
+{
+    const char *text =
+        bw_arena_printf(&arena, "object %s,%s,%s; pod %s,%s,%s; account %s; secrets", review->object.name,
+                        pairs_of(&review->object.labels), pairs_of(&review->object.annotations), review->pod.name,
+                        pairs_of(&review->pod.labels), pairs_of(&review->pod.annotations), review->service_account);
     for (size_t i = 0; review->pull_secrets != NULL && review->pull_secrets[i] != NULL; i++) {
         text = bw_arena_printf(&arena, "%s %s", text, review->pull_secrets[i]);
+    }
+    for (size_t i = 0; i < review->n_owners; i++) {
+        const struct bw_owner *owner = &review->owners[i];
+        text = bw_arena_printf(&arena, "%s; owner %s %s %s %s%s", text, owner->api_version, owner->kind, owner->name,
+                               owner->uid, owner->controller ? " controller" : "");
     }
     return text;
 }
 
 static void expect_same(void)
 {
-    assert_string_equal(puller_of(&quick), puller_of(&slow));
+    assert_string_equal(around(&quick), around(&slow));
     assert_string_equal(quick.api_version, slow.api_version);
     assert_string_equal(quick.uid, slow.uid);
     assert_string_equal(quick.kind, slow.kind);
@@ -277,32 +295,51 @@ static void skipping_is_exact_at_every_offset(void **state)
     }
 }
 
-static void pullers_are_read_by_both(void **state)
+static void metadata_is_read_by_both(void **state)
 {
     (void)state;
     static const struct {
-        const char *spec, *expected;
+        enum frame frame;
+        const char *part, *expected;
         bool understood;
     } rows[] = {
-        {"'serviceAccountName':'sa','imagePullSecrets':[{'name':'s1'},{},{'name':'s2'}]", "account sa; secrets s1 s2",
+        {IN_OBJECT,
+         "'metadata':{'name':'n','labels':{'b':'2','a':'1'},'annotations':{'x':'a\\'b\\u00e4\\ud83d\\ude00\\n'}},"
+         "'spec':{'serviceAccountName':'sa','imagePullSecrets':[{'name':'s1'},{},{'name':'s2'}]}",
+         "object n, a=1(1) b=2(1), x=a\"b\xc3\xa4\xf0\x9f\x98\x80\n(10); pod n, a=1(1) b=2(1), "
+         "x=a\"b\xc3\xa4\xf0\x9f\x98\x80\n(10); account sa; secrets s1 s2",
          true},
-        {"'imagePullSecrets':null", "account ; secrets", true},
-        {"'imagePullSecrets':[]", "account ; secrets", true},
-        {"'imagePullSecrets':[{'name':''}]", "account ; secrets", true},
-        {"'imagePullSecrets':['s1']", "account ; secrets", false},
-        {"'serviceAccountName':7", "account ; secrets", false},
+        {IN_OBJECT,
+         "'metadata':{'ownerReferences':[{'apiVersion':'apps/v1','kind':'ReplicaSet','name':'r','uid':'u',"
+         "'controller':true,'blockOwnerDeletion':true},{'controller':null}]},'spec':{}",
+         "object ,,; pod ,,; account ; secrets; owner apps/v1 ReplicaSet r u controller; owner    ", true},
+        {IN_OBJECT, "'metadata':{'labels':null,'annotations':{}},'spec':{'imagePullSecrets':null}",
+         "object ,,; pod ,,; account ; secrets", true},
+        {IN_OBJECT, "'metadata':{'annotations':{'a':'x\\u0000y'}},'spec':{}",
+         "object ,, a=x(3); pod ,, a=x(3); account ; secrets", false},
+        {IN_OBJECT, "'metadata':{'labels':{'a':'1','b':'2','a':'3'}},'spec':{}",
+         "object , a=3(1) b=2(1),; pod , a=3(1) b=2(1),; account ; secrets", false},
+        {IN_OBJECT, "'metadata':{'labels':{'a':7,'b':'2'}},'spec':{}",
+         "object , b=2(1),; pod , b=2(1),; account ; secrets", false},
+        {IN_OBJECT, "'metadata':{'labels':{'a':'\\ud83d'}},'spec':{}", NULL, false},
+        {IN_OBJECT, "'metadata':{'labels':{'a':'\\x'}},'spec':{}", NULL, false},
     };
     for (size_t i = 0; i < BW_LENGTH(rows); i++) {
-        const char *body = body_of(IN_OBJECT, bw_arena_printf(&arena, "'metadata':{},'spec':{%s}", rows[i].spec));
+        const char *body = body_of(rows[i].frame, rows[i].part);
+        if (rows[i].expected == NULL) {
+            assert_false(bw_review_read(&quick, body, strlen(body), &arena));
+            assert_int_not_equal(bw_review_decode(&slow, &head, body, strlen(body), NULL, 0, &arena, &error), 0);
+            continue;
+        }
         if (read_both(body, strlen(body)) != rows[i].understood) {
             fail_msg("%s: %s", rows[i].understood ? "not understood" : "understood", body);
         }
-        assert_string_equal(puller_of(&slow), rows[i].expected);
+        assert_string_equal(around(&slow), rows[i].expected);
     }
 }
 
-/* Of every kind, wherever its pod spec stands. */
-static void templates_have_pullers(void **state)
+/* The template of every kind, wherever it stands, is told from the object's own metadata. */
+static void templates_have_metadata_of_their_own(void **state)
 {
     (void)state;
     static const struct {
@@ -310,23 +347,23 @@ static void templates_have_pullers(void **state)
     } rows[] = {
         {"", "podtemplates", "'template':", ""},
         {"", "replicationcontrollers", "'spec':{'template':", "}"},
-        {"apps", "deployments", "'spec':{'serviceAccountName':'no','template':", "}"},
+        {"apps", "deployments", "'spec':{'metadata':{'labels':{'no':'no'}},'template':", "}"},
         {"batch", "jobs", "'spec':{'template':", "}"},
-        {"batch", "cronjobs", "'spec':{'jobTemplate':{'spec':{'serviceAccountName':'no','template':", "}}}"},
+        {"batch", "cronjobs", "'spec':{'jobTemplate':{'metadata':{'labels':{'no':'no'}},'spec':{'template':", "}}}"},
     };
     for (size_t i = 0; i < BW_LENGTH(rows); i++) {
-        char *body =
-            bw_arena_printf(&arena,
-                            "{'kind':'AdmissionReview','apiVersion':'admission.k8s.io/"
-                            "v1','request':{'uid':'u','resource':{'group':'%s',"
-                            "'version':'v1','resource':'%s'},'operation':'CREATE','object':{'metadata':{'name':'o'},"
-                            "%s{'spec':{'serviceAccountName':'s','imagePullSecrets':[{'name':'p'}]}}%s}}}",
-                            rows[i].group, rows[i].resource, rows[i].before, rows[i].after);
+        char *body = bw_arena_printf(
+            &arena,
+            "{'kind':'AdmissionReview','apiVersion':'admission.k8s.io/"
+            "v1','request':{'uid':'u','resource':{'group':'%s',"
+            "'version':'v1','resource':'%s'},'operation':'CREATE','object':{'metadata':{'name':'o','labels':{'a':'1'}},"
+            "%s{'metadata':{'labels':{'t':'2'},'annotations':{'r':'3'}},'spec':{'serviceAccountName':'s'}}%s}}}",
+            rows[i].group, rows[i].resource, rows[i].before, rows[i].after);
         for (char *c = body; *c; c++) {
             *c = *c == '\'' ? '"' : *c;
         }
         assert_true(read_both(body, strlen(body)));
-        assert_string_equal(puller_of(&quick), "account s; secrets p");
+        assert_string_equal(around(&quick), "object o, a=1(1),; pod , t=2(1), r=3(1); account s; secrets");
     }
 }
 
@@ -337,8 +374,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(parts_are_understood_or_left_to_jansson, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_jansson_refuses_inside_a_used_part_is_not_understood, set_up, tear_down),
         cmocka_unit_test_setup_teardown(skipping_is_exact_at_every_offset, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(pullers_are_read_by_both, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(templates_have_pullers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(metadata_is_read_by_both, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(templates_have_metadata_of_their_own, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("webhook/review", tests, NULL, NULL);
 }

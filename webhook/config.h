@@ -5,7 +5,7 @@
 #include "evaluator/evaluate.h"
 #include "image/analyzer/analyzer.h"
 #include "image/registry/registry.h"
-#include "k8s/pod_images.h"
+#include "webhook/exemption.h"
 
 #include <stdio.h>
 
@@ -55,6 +55,14 @@ struct bw_config {
     const struct bw_extra_resource *extra_resources;
     size_t n_extra_resources;
     const char *message_hint; /* a sentence appended to every denial: whom to ask; may be NULL */
+    /* who is judged how: policySelectors and what goes with them */
+    const struct bw_selector *selectors; /* the first that matches an image counts */
+    size_t n_selectors;
+    enum { BW_UNSELECTED_POLICY, BW_UNSELECTED_ALLOW, BW_UNSELECTED_DENY } on_no_selector_match;
+    bool request_analysis; /* where a selector does not say it */
+    struct bw_break_glass break_glass;
+    const struct bw_exemption *exemptions;
+    size_t n_exemptions;
     /* bundles */
     const char *bundles_dir, *default_bundle;
     enum bw_no_mapping no_mapping_match;

@@ -1,0 +1,32 @@
+#ifndef BW_K8S_METADATA_STORE_H
+#define BW_K8S_METADATA_STORE_H
+
+#include "k8s/metadata.h"
+
+/*
+ * Names, labels and annotations of the objects of one kind without namespace (namespaces, nodes), as an informer or a
+ * list of manifests tells them. Bounded, and small: of an object nothing else is kept, and of its annotations not what
+ * kubectl applied last. Safe to share between threads.
+ */
+struct bw_metadata_store;
+
+struct bw_metadata_store *bw_metadata_store_create(void);
+void bw_metadata_store_destroy(struct bw_metadata_store *store); /* NULL is fine */
+
+/* New or changed; an object that cannot be kept (no name, too much of it) is as if it were not there. */
+void bw_metadata_store_put(struct bw_metadata_store *store, struct bw_json object);
+void bw_metadata_store_drop(struct bw_metadata_store *store, const char *name);
+/* A copy in the arena. false: there is none of this name, or (err set) the arena is spent. */
+bool bw_metadata_store_find(struct bw_metadata *out, struct bw_metadata_store *store, const char *name,
+                            struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
+/* The distinct pairs of values that objects have for two labels ("linux", "arm64"), sorted, at most `capacity`; what
+ * lacks one of them is left out. Returns how many. */
+struct bw_value_pair {
+    char first[64], second[64];
+};
+size_t bw_metadata_store_values(struct bw_value_pair *into, size_t capacity, struct bw_metadata_store *store,
+                                const char *first_label, const char *second_label);
+size_t bw_metadata_store_count(struct bw_metadata_store *store);
+size_t bw_metadata_store_bytes(struct bw_metadata_store *store);
+
+#endif

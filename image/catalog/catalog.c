@@ -344,6 +344,43 @@ static int submit_analysis(struct ask *ask, const struct bw_digest *digest)
     return key == NULL ? -1 : submit(ask, key, digest);
 }
 
+/* For who does not want an analysis: the slow stores are looked into by a job. */
+static int submit_look_up(struct ask *ask, const struct bw_digest *digest)
+{
+    struct bw_image_answer *answer = &ask->answer;
+    const char *key = bw_arena_printf(ask->arena, "unanalysed %s%s %llu", digest->text, ask->catalog->key_suffix,
+                                      (unsigned long long)ask->needs->generation);
+    if (key == NULL) {
+        return -1;
+    }
+    pthread_mutex_lock(&ask->catalog->lock);
+    bool absent =
+        bw_known_failure(&ask->catalog->known, &(struct bw_known_keys){.content = key}, ask->clock, &answer->error);
+    pthread_mutex_unlock(&ask->catalog->lock);
+    uint64_t job = absent ? 0 : bw_jobs_join(ask->catalog->jobs, key, strlen(key));
+    if (!absent && job == 0) {
+        struct bw_task *task = make_task(ask);
+        if (task == NULL) {
+            return -1;
+        }
+        task->kind = BW_TASK_LOOK_UP;
+        task->digest = *digest;
+        task->unanalysed = bw_arena_strdup(&task->arena, key);
+        if (task->unanalysed == NULL) {
+            bw_catalog_free_task(task);
+            return -1;
+        }
+        absent = bw_jobs_submit(&job, ask->catalog->jobs, key, strlen(key), task->reference.registry, false, task,
+                                &answer->error) != 0;
+    }
+    if (absent) {
+        answer->state = BW_IMAGE_FAILED;
+    } else {
+        make_pending(ask, job);
+    }
+    return 0;
+}
+
 /* ---- what the tag led to before ---- */
 
 const char *bw_catalog_previous_key(const struct bw_digest *digest, struct bw_arena *arena)
@@ -477,16 +514,12 @@ static int find_reports(struct ask *ask)
         pthread_mutex_lock(&catalog->lock);
         bool failed = bw_known_failure(&catalog->known, &keys, ask->clock, &answer->error);
         pthread_mutex_unlock(&catalog->lock);
-        if (!failed && !ask->question->allow_analysis) {
-            failed = true;
-            (void)bw_error_detail(&answer->error, BW_ENOTFOUND, "not_analyzed", "%s is not analysed yet",
-                                  variant->digest.text);
-        }
         if (failed) {
             answer->state = BW_IMAGE_FAILED;
             return 0;
         }
-        if (submit_analysis(ask, &variant->digest) != 0) {
+        bool analyse = ask->question->allow_analysis;
+        if ((analyse ? submit_analysis(ask, &variant->digest) : submit_look_up(ask, &variant->digest)) != 0) {
             return -1;
         }
         if (answer->state == BW_IMAGE_FAILED && pending == 0) {

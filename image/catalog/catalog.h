@@ -52,7 +52,7 @@ struct bw_image_question {
     bool allow_blocking_stores; /* false on an event loop: slow stores are asked by a job instead */
     bool previous;              /* remember what the tag leads to, and hand out what it led to before, if the needs
                                    ask for it */
-    bool allow_analysis;        /* false: an image not in the stores that may be asked is BW_ENOTFOUND "not_analyzed" */
+    bool allow_analysis;        /* false: an image that is in no store is BW_ENOTFOUND "not_analyzed" */
     /* When what asks began (bw_monotonic_ms): what jobs learned after it counts for it, however short the lifetimes, so
      * that who waits for a job finds its result. 0: what is younger than a second. */
     int64_t since_ms;

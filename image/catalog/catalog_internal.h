@@ -43,14 +43,15 @@ struct bw_catalog {
 };
 
 struct bw_task { /* of one job */
-    enum { BW_TASK_RESOLVE, BW_TASK_ANALYSE, BW_TASK_LOOK_BACK } kind;
+    enum { BW_TASK_RESOLVE, BW_TASK_ANALYSE, BW_TASK_LOOK_UP, BW_TASK_LOOK_BACK } kind;
     struct bw_arena arena;
     struct bw_image_source *source;
     struct bw_reference reference;
-    struct bw_digest digest; /* ANALYSE, LOOK_BACK */
+    struct bw_digest digest; /* all but RESOLVE */
     struct bw_known_keys keys;
-    struct bw_needs_box *needs; /* ANALYSE */
+    struct bw_needs_box *needs; /* ANALYSE, LOOK_UP */
     struct bw_report *partial;  /* ANALYSE: a report that does not cover the needs */
+    const char *unanalysed;     /* LOOK_UP: what it is kept by that no store has the report */
     const char *tag_key;        /* LOOK_BACK */
     int64_t seen_ms;            /* LOOK_BACK: when the tag led to the digest */
     int64_t since_ms;

@@ -298,6 +298,20 @@ static void analyse(struct bw_catalog *catalog, struct bw_job *job, struct bw_ta
     bw_report_release(report);
 }
 
+static void look_up(struct bw_catalog *catalog, const struct bw_task *task)
+{
+    struct bw_error why = {0};
+    struct bw_report *report = bw_catalog_look(catalog, &task->digest, &task->needs->needs, true, NULL);
+    if (report == NULL) {
+        (void)bw_error_detail(&why, BW_ENOTFOUND, "not_analyzed", "%s is not analysed", task->digest.text);
+        pthread_mutex_lock(&catalog->lock);
+        bw_known_fault(&catalog->known, &(struct bw_known_keys){.content = task->unanalysed}, &why,
+                       catalog->options.negative_ttl_ms, bw_monotonic_ms());
+        pthread_mutex_unlock(&catalog->lock);
+    }
+    bw_report_release(report);
+}
+
 /* ---- what a tag led to before ---- */
 
 /* What the slow stores know of the tag. false: one of them failed, and is better left as it is. */
@@ -365,6 +379,10 @@ enum bw_lane bw_catalog_run(void *payload, struct bw_job *job, enum bw_lane lane
     struct bw_task *task = job->task;
     if (task->kind == BW_TASK_RESOLVE) {
         resolve(catalog, task);
+        return BW_LANE_OVER;
+    }
+    if (task->kind == BW_TASK_LOOK_UP) {
+        look_up(catalog, task);
         return BW_LANE_OVER;
     }
     if (task->kind == BW_TASK_LOOK_BACK) {

@@ -914,6 +914,23 @@ static void image_is_not_analysed_where_that_is_not_allowed(void **state)
     assert_int_equal(0, counter(&bench->registry, &bench->registry.n_analyze));
 }
 
+/* An event loop must not take "not at hand" for "not analysed". */
+static void slow_stores_are_looked_into_where_analysis_is_not_allowed(void **state)
+{
+    struct bench *bench = *state;
+    struct bw_digest digest = digest_of(image_manifest);
+    struct bw_image_question question =
+        question_of(bench, bench->alice, by_digest(bench, "reg.example/app", image_manifest));
+    question.allow_analysis = false;
+    use_slow_store(bench);
+    bench->slow->report = make_report(&digest, &(struct bw_needs){0}, 10);
+    struct bw_image_answer answer = wait_question(bench, &question);
+    assert_int_equal(BW_IMAGE_READY, answer.state);
+    assert_ptr_equal(bench->slow->report, answer.variants[0].report);
+    assert_int_equal(0, counter(&bench->registry, &bench->registry.n_analyze));
+    bw_image_answer_clear(&answer);
+}
+
 static void waiting_ends_with_its_deadline(void **state)
 {
     struct bench *bench = *state;
@@ -1043,6 +1060,7 @@ int main(void)
         TEST(report_too_large_for_memory_still_reaches_who_waits),
         TEST(pending_answer_says_how_far_it_is),
         TEST(image_is_not_analysed_where_that_is_not_allowed),
+        TEST(slow_stores_are_looked_into_where_analysis_is_not_allowed),
         TEST(waiting_ends_with_its_deadline),
         TEST(end_drops_what_waits),
         TEST(catalog_is_shared_between_threads),

@@ -1,0 +1,29 @@
+#ifndef BW_CLI_CLUSTER_WATCH_H
+#define BW_CLI_CLUSTER_WATCH_H
+
+#include "k8s/informer.h"
+#include "webhook/server.h"
+
+/*
+ * The informers of one client while breakwater serves: started and stopped here, their troubles said in the log once
+ * per change of state, their health in metrics, their first lists part of readiness.
+ */
+struct bw_cluster_watch;
+
+struct bw_cluster_watch_options {
+    const char
+        *resource; /* "namespaces": in the log, in metrics, as the check of readiness; static. May occur twice. */
+    struct bw_informer_options informer; /* borrowed texts live as long as the watch; trouble and restarted stay NULL */
+};
+
+struct bw_cluster_watch *bw_cluster_watch_create(struct bw_kube_client *client);
+void bw_cluster_watch_destroy(struct bw_cluster_watch *watch); /* joins all informers within seconds; NULL is fine */
+/* Starts it. From one thread, before the first tick. */
+int bw_cluster_watch_add(struct bw_cluster_watch *watch, const struct bw_cluster_watch_options *options,
+                         struct bw_error *err) BW_MUST_CHECK;
+/* The first lists of this resource are complete. */
+bool bw_cluster_watch_synced(const struct bw_cluster_watch *watch, const char *resource);
+/* Readiness, given up after a minute, and metrics; once a second. watch NULL is fine. */
+void bw_cluster_watch_tick(struct bw_cluster_watch *watch, struct bw_server *server);
+
+#endif

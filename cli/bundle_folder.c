@@ -181,7 +181,8 @@ static int by_name(const void *a, const void *b)
 /* The bundles of all files, the first of an id in the order of names. */
 static struct bw_bundle_set *make_set(struct bw_bundle_folder *folder, const char *default_id)
 {
-    struct bw_bundle *bundles[MAX_FILES];
+    struct bw_bundle_item items[MAX_FILES];
+    char origins[MAX_FILES][256 + sizeof("file ")];
     size_t n = 0;
     qsort(folder->files, folder->n_files, sizeof(folder->files[0]), by_name);
     for (size_t i = 0; i < folder->n_files; i++) {
@@ -190,7 +191,7 @@ static struct bw_bundle_set *make_set(struct bw_bundle_folder *folder, const cha
         if (file->bundle == NULL) {
             continue;
         }
-        while (j < n && strcmp(bw_bundle_id(bundles[j]), bw_bundle_id(file->bundle)) != 0) {
+        while (j < n && strcmp(bw_bundle_id(items[j].bundle), bw_bundle_id(file->bundle)) != 0) {
             j++;
         }
         file->duplicate = j < n;
@@ -201,9 +202,11 @@ static struct bw_bundle_set *make_set(struct bw_bundle_folder *folder, const cha
             continue;
         }
         bw_metric_set(&bundle_valid, file->good ? 1 : 0, BW_LABELS(file->name));
-        bundles[n++] = file->bundle;
+        (void)snprintf(origins[n], sizeof(origins[n]), "file %s", file->name);
+        items[n] = (struct bw_bundle_item){.bundle = file->bundle, .origin = origins[n]};
+        n++;
     }
-    return bw_bundle_set_create(bundles, n, default_id);
+    return bw_bundle_set_create(items, n, default_id);
 }
 
 int bw_bundle_folder_load(struct bw_bundle_set **out, struct bw_bundle_folder *folder, const char *default_id,

@@ -56,16 +56,26 @@ const struct bw_needs *bw_bundle_needs(const struct bw_bundle *bundle);
 /* Rows of docs/anchore-differences.md that loading applied: bit n is row n. Two words. */
 const uint64_t *bw_bundle_deviations(const struct bw_bundle *bundle);
 
-/* Every good bundle by id, and the default one: counted, immutable, replaced whole in a slot. */
+/* Every bundle in force by id, and the default one: counted, immutable, replaced whole in a slot. */
 struct bw_bundle_set;
 
-struct bw_bundle_set *bw_bundle_set_create(struct bw_bundle *const *bundles, size_t n_bundles, const char *default_id);
+struct bw_bundle_item {
+    struct bw_bundle *bundle;
+    const char *origin; /* "file prod.json", "configmap breakwater/prod[prod.json]" */
+    bool warn_only;     /* what it would stop is admitted with warnings */
+};
+
+/* Ids differ. The set copies origins and holds the bundles itself. */
+struct bw_bundle_set *bw_bundle_set_create(const struct bw_bundle_item *items, size_t n_items, const char *default_id);
 struct bw_bundle_set *bw_bundle_set_retain(struct bw_bundle_set *set);
 void bw_bundle_set_release(struct bw_bundle_set *set);
 /* id NULL: the default one (as named, else the only one); NULL when there is none. Borrowed from the set. */
 struct bw_bundle *bw_bundle_set_find(const struct bw_bundle_set *set, const char *id);
 size_t bw_bundle_set_count(const struct bw_bundle_set *set);
 struct bw_bundle *bw_bundle_set_at(const struct bw_bundle_set *set, size_t index);
+/* Of a bundle that the set gave. */
+const char *bw_bundle_set_origin(const struct bw_bundle_set *set, const struct bw_bundle *bundle);
+bool bw_bundle_set_warns(const struct bw_bundle_set *set, const struct bw_bundle *bundle);
 int bw_bundle_set_needs(struct bw_needs *out, const struct bw_bundle_set *set, struct bw_arena *arena,
                         struct bw_error *err) BW_MUST_CHECK;
 

@@ -249,7 +249,8 @@ static inline void fake_load_bundle(struct fake_services *services, const char *
         abort();
     }
     bw_problems_clear(&problems);
-    bw_slot_replace(&services->bundles, bw_bundle_set_create(&bundle, 1, NULL));
+    const struct bw_bundle_item item = {.bundle = bundle, .origin = "file prod.json"};
+    bw_slot_replace(&services->bundles, bw_bundle_set_create(&item, 1, NULL));
     bw_bundle_release(bundle);
 }
 

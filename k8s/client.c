@@ -305,7 +305,11 @@ static int status_error(const struct bw_kube_request *request, struct bw_http_re
                          : code == 401 || code == 403 ? BW_EDENIED
                          : code == 429                ? BW_ERATELIMITED
                                                       : BW_EUNAVAILABLE;
-    const char *detail = code == 409 ? "conflict" : code == 410 ? "gone" : code == 429 ? "rate_limited" : "";
+    const char *detail = code == 403   ? "forbidden"
+                         : code == 409 ? "conflict"
+                         : code == 410 ? "gone"
+                         : code == 429 ? "rate_limited"
+                                       : "";
     (void)bw_error_detail(err, class, detail, "%s %.*s: %ld%s%.600s", request->method, (int)strcspn(request->path, "?"),
                           request->path, code, words == NULL ? "" : ": ", words == NULL ? "" : words);
     if (err != NULL && retry_after_s > 0) {

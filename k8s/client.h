@@ -35,9 +35,9 @@ struct bw_kube_request {
 };
 
 /* The answer's document. A GET is repeated on 429 and 5xx, a 401 once with a token read anew. Errors: BW_ENOTFOUND for
- * 404, BW_EDENIED for 401 and 403 (the server's own words name what is forbidden), "conflict" as detail for 409, "gone"
- * for 410, "rate_limited" for 429, else BW_EUNAVAILABLE, BW_EDEADLINE. *out is released by the caller (json_decref);
- * `out` may be NULL. */
+ * 404, BW_EDENIED for 401 and 403 ("forbidden" as detail; the server's own words name what), "conflict" as detail for
+ * 409, "gone" for 410, "rate_limited" for 429, else BW_EUNAVAILABLE, BW_EDEADLINE. *out is released by the caller
+ * (json_decref); `out` may be NULL. */
 int bw_kube_call(json_t **out, struct bw_kube_client *client, const struct bw_kube_request *request,
                  struct bw_error *err) BW_MUST_CHECK;
 

@@ -182,7 +182,7 @@ static const struct {
      "GET",
      {{"GET /api/v1/x?y=1 ", "403 Forbidden", "{\"message\":\"may not list secrets\"}", NULL}},
      BW_EDENIED,
-     "",
+     "forbidden",
      "may not list secrets"},
     {"a GET is repeated when the server is busy",
      "GET",

@@ -171,6 +171,26 @@ void bw_metric_touch(struct bw_metric *metric, const char *const *label_values)
     pthread_mutex_unlock(&state->lock);
 }
 
+void bw_metric_remove(struct bw_metric *metric, const char *const *label_values)
+{
+    struct bw_metric_state *state = state_of(metric);
+    char key[KEY_BYTES];
+    pthread_mutex_lock(&state->lock);
+    struct series *series = bw_map_remove(state->index, key, key_make(key, metric, label_values));
+    for (size_t i = 0; series && i < state->n_series; i++) {
+        if (state->series[i] == series) {
+            memmove(&state->series[i], &state->series[i + 1], (--state->n_series - i) * sizeof(struct series *));
+            break;
+        }
+    }
+    pthread_mutex_unlock(&state->lock);
+    if (series) {
+        free(series->labels);
+        free(series->buckets);
+        free(series);
+    }
+}
+
 /* --- the text --- */
 
 /* The shortest text that reads back as the same number. */

@@ -26,6 +26,8 @@ void bw_metric_set(struct bw_metric *metric, double value, const char *const *la
 void bw_metric_observe(struct bw_metric *metric, double value, const char *const *label_values);
 /* Makes the series appear with 0 before anything happened. */
 void bw_metric_touch(struct bw_metric *metric, const char *const *label_values);
+/* What the series spoke of is no more. */
+void bw_metric_remove(struct bw_metric *metric, const char *const *label_values);
 #define BW_LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 void bw_metrics_write(struct bw_buf *out);

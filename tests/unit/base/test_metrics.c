@@ -95,11 +95,34 @@ static void too_many_series_are_counted_under_other(void **state)
     assert_non_null(strstr(out.data, "bw_test_zz_many_total{n=\"other\"} "));
 }
 
+static struct bw_metric shown = {.name = "bw_test_a_shown", .help = "Shown.", .kind = BW_METRIC_GAUGE, .labels = {"n"}};
+
+static void a_series_can_be_taken_away(void **state)
+{
+    (void)state;
+    bw_metric_set(&shown, 1, BW_LABELS("one"));
+    bw_metric_set(&shown, 2, BW_LABELS("two"));
+    bw_metric_set(&shown, 3, BW_LABELS("three"));
+    bw_metric_remove(&shown, BW_LABELS("one"));
+    bw_metric_remove(&shown, BW_LABELS("one"));
+    bw_metric_remove(&shown, BW_LABELS("never there"));
+    bw_metric_set(&shown, 4, BW_LABELS("three"));
+    static const char expected[] = "# HELP bw_test_a_shown Shown.\n"
+                                   "# TYPE bw_test_a_shown gauge\n"
+                                   "bw_test_a_shown{n=\"two\"} 2\n"
+                                   "bw_test_a_shown{n=\"three\"} 4\n";
+    BW_BUF_SCOPE out;
+    bw_buf_init(&out, 1000000);
+    bw_metrics_write(&out);
+    assert_memory_equal(out.data, expected, sizeof(expected) - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_text_is_sorted_and_escaped),
         cmocka_unit_test(too_many_series_are_counted_under_other),
+        cmocka_unit_test(a_series_can_be_taken_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

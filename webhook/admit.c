@@ -121,6 +121,8 @@ static void describe(struct bw_admission *at, const struct bw_outcome *outcome)
     result->decision = outcome->decision;
     result->reason = outcome->reason;
     result->kind = at->review.kind;
+    result->resource = at->review.resource;
+    result->dry_run = at->review.dry_run;
     result->namespace = at->review.namespace;
     result->name = at->review.name;
     result->operation = at->review.operation;

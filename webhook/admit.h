@@ -33,8 +33,10 @@ struct bw_admit_result {
     const char *body; /* NUL-terminated, lives as long as the admission */
     size_t len;
     /* for log and metrics */
-    const char *uid, *decision, *reason, *kind, *namespace, *name, *operation, *username, *bundle;
-    const char *detail; /* first line of the denial, or NULL */
+    const char *uid, *decision, *reason, *kind, *resource, *namespace, *name, *operation, *username;
+    const char *mode, *selector, *bundle; /* of the first image that has them; NULL: none has */
+    const char *detail;                   /* first line of the denial, or NULL */
+    bool dry_run;
     unsigned n_images;
 };
 

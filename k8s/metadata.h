@@ -3,6 +3,8 @@
 
 #include "base/json.h"
 
+#define BW_DOMAIN "breakwater.io" /* of every label and annotation of ours */
+
 /* Labels or annotations: sorted by key, each key once. A value may hold a NUL inside. */
 struct bw_pair {
     const char *key, *value;

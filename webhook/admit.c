@@ -7,20 +7,28 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "webhook/access.h"
+#include "webhook/notice.h"
 #include "webhook/subject.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOMINAL_TIMEOUT_MS = 10000, AT_ONCE_MS = 300, MAX_SUBJECTS = 1000 };
+enum {
+    NOMINAL_TIMEOUT_MS = 10000,
+    AT_ONCE_MS = 300,
+    MAX_SUBJECTS = 1000,
+    MAX_NODE_PLATFORMS = 16,
+    NAMESPACE_AGE_MS = 10000 /* of one that the watch has not told yet */
+};
 
 struct bw_admission {
     struct bw_arena arena;
     const struct bw_services *services;
     struct bw_config *config;
     struct bw_bundle_set *bundles;
-    struct bw_bundle *bundle;       /* in bundles */
+    struct bw_metadata namespace; /* where selectors ask for more than its name */
+    enum { NAMESPACE_OPEN, NAMESPACE_KNOWN, NAMESPACE_UNKNOWN } namespace_state;
     struct bw_image_source *source; /* with the configured credentials */
     struct bw_access_way way;       /* with the pod's as well */
     bool reread;                    /* its Secrets were read a second time */
@@ -86,20 +94,63 @@ static const char *images_annotation(struct bw_admission *at)
     return text.full ? NULL : bw_arena_strndup(&at->arena, text.data, text.len);
 }
 
+/* The treatment of the first image that has one; most objects have one for all. */
+static const struct bw_treatment *first_treatment(const struct bw_admission *at)
+{
+    for (size_t i = 0; i < at->n_subjects; i++) {
+        if (at->subjects[i].treated) {
+            return &at->subjects[i].treatment;
+        }
+    }
+    return NULL;
+}
+
+static const char *mode_of(const struct bw_admission *at)
+{
+    const struct bw_treatment *treatment = first_treatment(at);
+    return treatment == NULL ? NULL : treatment->warn_only ? bw_mode_name(BW_MODE_WARN) : bw_mode_name(treatment->mode);
+}
+
+enum { MAX_NOTES = 12 };
+
+static size_t annotate_treatment(struct bw_admission *at, struct bw_annotation *notes)
+{
+    const struct bw_treatment *treatment = first_treatment(at);
+    const char *reason = bw_break_glass_reason(&at->review);
+    size_t n = 0;
+    if (treatment == NULL) {
+        return 0;
+    }
+    notes[n++] = (struct bw_annotation){"mode", mode_of(at)};
+    if (treatment->selector != NULL && treatment->selector->id[0] != '\0') {
+        notes[n++] = (struct bw_annotation){"selector", treatment->selector->id};
+    }
+    if (treatment->bundle != NULL) {
+        char hash[13] = "";
+        memcpy(hash, bw_bundle_hash(treatment->bundle), sizeof(hash) - 1);
+        const char *bundle = JOIN(&at->arena, bw_bundle_id(treatment->bundle), "@", hash);
+        if (bundle != NULL) {
+            notes[n++] = (struct bw_annotation){"bundle", bundle};
+        }
+    }
+    if (treatment->mode == BW_MODE_BREAK_GLASS && reason != NULL) {
+        notes[n++] = (struct bw_annotation){"break-glass-reason", reason};
+    }
+    for (size_t i = 0; i < at->n_subjects; i++) {
+        if (at->subjects[i].treatment.exemption != NULL) {
+            notes[n++] = (struct bw_annotation){"exemption", at->subjects[i].treatment.exemption->id};
+            break;
+        }
+    }
+    return n;
+}
+
 static size_t annotate(struct bw_admission *at, const struct bw_outcome *outcome, struct bw_annotation *notes)
 {
     size_t n = 0;
     notes[n++] = (struct bw_annotation){"decision", outcome->decision};
     notes[n++] = (struct bw_annotation){"reason", outcome->reason};
-    if (at->bundle != NULL) {
-        char hash[13] = "";
-        memcpy(hash, bw_bundle_hash(at->bundle), sizeof(hash) - 1);
-        const char *bundle = JOIN(&at->arena, bw_bundle_id(at->bundle), "@", hash);
-        notes[n++] = (struct bw_annotation){"mode", at->warn_only ? "warn" : "policy"};
-        if (bundle != NULL) {
-            notes[n++] = (struct bw_annotation){"bundle", bundle};
-        }
-    }
+    n += annotate_treatment(at, notes + n);
     for (size_t i = 0; i < at->n_subjects; i++) {
         if (at->subjects[i].state == BW_SUBJECT_DECIDED && at->subjects[i].n_variants > 0 &&
             at->subjects[i].variants[0].verdict->policies[0] != '\0') {
@@ -127,7 +178,12 @@ static void describe(struct bw_admission *at, const struct bw_outcome *outcome)
     result->name = at->review.name;
     result->operation = at->review.operation;
     result->username = at->review.username;
-    result->bundle = at->bundle == NULL ? NULL : bw_bundle_id(at->bundle);
+    const struct bw_treatment *treatment = first_treatment(at);
+    result->mode = mode_of(at);
+    if (treatment != NULL) {
+        result->selector = treatment->selector == NULL ? NULL : treatment->selector->id;
+        result->bundle = treatment->bundle == NULL ? NULL : bw_bundle_id(treatment->bundle);
+    }
     result->n_images = (unsigned)at->n_subjects;
     if (!outcome->allowed && outcome->message != NULL) {
         result->detail = bw_arena_strndup(&at->arena, outcome->message, strnlen(outcome->message, 400));
@@ -146,9 +202,19 @@ static void give_up(struct bw_admission *at, const char *why)
     at->done = true;
 }
 
+static struct bw_outcome_inputs inputs_of(const struct bw_admission *at, bool overloaded)
+{
+    return (struct bw_outcome_inputs){.review = &at->review,
+                                      .config = at->config,
+                                      .subjects = at->subjects,
+                                      .n_subjects = at->n_subjects,
+                                      .warn_only = at->warn_only,
+                                      .overloaded = overloaded};
+}
+
 static void answer(struct bw_admission *at, const struct bw_outcome *outcome)
 {
-    struct bw_annotation notes[8];
+    struct bw_annotation notes[MAX_NOTES];
     const struct bw_admission_response response = {
         .api_version = at->head.api_version,
         .uid = at->head.uid,
@@ -173,6 +239,8 @@ static void answer(struct bw_admission *at, const struct bw_outcome *outcome)
     }
     at->result.http_status = 200;
     describe(at, outcome);
+    const struct bw_outcome_inputs inputs = inputs_of(at, false);
+    bw_notice_post(at->services->events, &inputs, outcome);
     at->done = true;
 }
 
@@ -180,16 +248,6 @@ static void allow(struct bw_admission *at, const char *decision, const char *rea
 {
     const struct bw_outcome outcome = {.decision = decision, .reason = reason, .allowed = true};
     answer(at, &outcome);
-}
-
-static struct bw_outcome_inputs inputs_of(const struct bw_admission *at, bool overloaded)
-{
-    return (struct bw_outcome_inputs){.review = &at->review,
-                                      .config = at->config,
-                                      .subjects = at->subjects,
-                                      .n_subjects = at->n_subjects,
-                                      .warn_only = at->warn_only,
-                                      .overloaded = overloaded};
 }
 
 static void fault(struct bw_admission *at, enum bw_fault which, const char *text)
@@ -375,13 +433,32 @@ static void read_body(struct bw_admission *at, const char *body, size_t len)
     }
 }
 
-/* K-205: what the object says of its nodes; else the configured platforms, those of the named system if it names one.
- */
+/* Those of the cluster's nodes, by the labels that every kubelet sets. */
+static size_t node_platforms(struct bw_platform *into, struct bw_admission *at)
+{
+    struct bw_metadata_store *nodes = at->services->nodes;
+    size_t n = 0;
+    struct bw_value_pair *pairs = bw_arena_array(&at->arena, MAX_NODE_PLATFORMS, sizeof(*pairs));
+    if (pairs != NULL && nodes != NULL) {
+        n = bw_metadata_store_values(pairs, MAX_NODE_PLATFORMS, nodes, "kubernetes.io/os", "kubernetes.io/arch");
+    }
+    for (size_t i = 0; i < n; i++) {
+        into[i] = (struct bw_platform){.os = pairs[i].first, .architecture = pairs[i].second, .variant = ""};
+    }
+    return n;
+}
+
+/* K-205: what the object says of its nodes; else the platforms of the nodes, or the configured ones, those of the named
+ * system if it names one. */
 static int choose_platforms(struct bw_admission *at)
 {
     const struct bw_config *config = at->config;
     const char *os = at->review.now.node_os, *architecture = at->review.now.node_architecture;
-    struct bw_platform *chosen = bw_arena_array(&at->arena, config->n_default_platforms + 1, sizeof(*chosen));
+    struct bw_platform nodes[MAX_NODE_PLATFORMS];
+    size_t n = architecture == NULL ? node_platforms(nodes, at) : 0;
+    const struct bw_platform *known = n > 0 ? nodes : config->default_platforms;
+    n = n > 0 ? n : config->n_default_platforms;
+    struct bw_platform *chosen = bw_arena_array(&at->arena, n + 1, sizeof(*chosen));
     if (chosen == NULL) {
         return -1;
     }
@@ -391,9 +468,9 @@ static int choose_platforms(struct bw_admission *at)
             (struct bw_platform){.os = os == NULL ? "linux" : os, .architecture = architecture, .variant = ""};
         return 0;
     }
-    for (size_t i = 0; i < config->n_default_platforms; i++) {
-        if (os == NULL || strcmp(os, config->default_platforms[i].os) == 0) {
-            chosen[at->n_platforms++] = config->default_platforms[i];
+    for (size_t i = 0; i < n; i++) {
+        if (os == NULL || strcmp(os, known[i].os) == 0) {
+            chosen[at->n_platforms++] = known[i];
         }
     }
     return 0;
@@ -416,12 +493,8 @@ struct bw_admission *bw_admission_begin(const struct bw_services *services, cons
         return at;
     }
     at->bundles = bw_slot_acquire(services->bundles);
-    at->bundle = at->bundles == NULL ? NULL : bw_bundle_set_find(at->bundles, NULL);
     at->source = bw_slot_acquire(services->source);
-    if (at->bundle == NULL) {
-        fault(at, BW_FAULT_NO_BUNDLE,
-              "no policy bundle is in force, so no image can be judged; the operator of breakwater has to load one");
-    } else if (at->source == NULL || add_subjects(at) != 0) {
+    if (at->source == NULL || add_subjects(at) != 0) {
         fault(at, BW_FAULT_INTERNAL, "the object names more images than one admission can judge");
     }
     if (!at->done && choose_platforms(at) != 0) {
@@ -450,18 +523,75 @@ static int parse_subject(struct bw_admission *at, struct bw_subject *subject)
 {
     struct bw_error err = {0};
     if (bw_reference_parse(&subject->reference, subject->image->text, subject->image->len, &at->arena, &err) == 0) {
-        subject->parsed = true;
-        return 0;
+        subject->written = bw_arena_strndup(&at->arena, subject->image->text, subject->image->len);
+        if (subject->written != NULL) {
+            return 0;
+        }
+        (void)bw_arena_spent(&err);
+        subject_fault(subject, BW_FAULT_INTERNAL, &err);
+        return -1;
     }
     subject_fault(subject, BW_FAULT_INVALID_REFERENCE, &err);
     return -1;
 }
 
+static struct bw_treatment_question treatment_question(const struct bw_admission *at, const struct bw_subject *subject)
+{
+    return (struct bw_treatment_question){
+        .config = at->config,
+        .bundles = at->bundles,
+        .review = &at->review,
+        .namespace = at->namespace_state == NAMESPACE_KNOWN ? &at->namespace : NULL,
+        .written = subject->written,
+        .reference = &subject->reference,
+        .warn_only = at->warn_only,
+        .now_s = bw_wall_s(),
+    };
+}
+
+/* What is learned about it is for later; who is admitted does not wait. */
+static void begin_analysis(struct bw_admission *at, struct bw_subject *subject)
+{
+    struct bw_image_answer image = {0};
+    const struct bw_image_question question = {
+        .source = at->way.source == NULL ? at->source : at->way.source,
+        .reference = &subject->reference,
+        .platforms = at->platforms,
+        .n_platforms = at->n_platforms,
+        .allow_analysis = true,
+        .since_ms = at->since_ms,
+    };
+    if (subject->treatment.analyse && bw_catalog_ask(&image, at->services->catalog, &question, &at->arena, NULL) == 0) {
+        bw_image_answer_clear(&image);
+    }
+}
+
+static void treat(struct bw_admission *at, struct bw_subject *subject)
+{
+    struct bw_error err = {0};
+    enum bw_fault which = BW_FAULT_INTERNAL;
+    if (parse_subject(at, subject) != 0) {
+        return;
+    }
+    const struct bw_treatment_question question = treatment_question(at, subject);
+    struct bw_treatment *treatment = &subject->treatment;
+    if (bw_treatment_choose(treatment, &which, &question, &at->arena, &err) != 0) {
+        subject_fault(subject, which, &err);
+    } else if (treatment->refusal != NULL || treatment->exemption != NULL || treatment->mode == BW_MODE_BREAK_GLASS ||
+               (treatment->pass != NULL && treatment->selector == NULL)) {
+        subject->state = BW_SUBJECT_DECIDED; /* no variants: whatever is in it */
+        if (treatment->mode == BW_MODE_BREAK_GLASS) {
+            begin_analysis(at, subject);
+        }
+    }
+}
+
 /* What the verdict depends on besides if the bundle compares with what the tag led to before. */
-static const char *previous_key(struct bw_admission *at, const struct bw_image_variant *variant)
+static const char *previous_key(struct bw_admission *at, const struct bw_subject *subject,
+                                const struct bw_image_variant *variant)
 {
     const struct bw_report *previous = variant->previous;
-    if (!bw_bundle_needs(at->bundle)->previous) {
+    if (!bw_bundle_needs(subject->treatment.bundle)->previous) {
         return "";
     }
     return previous == NULL ? "after nothing "
@@ -478,11 +608,11 @@ static const char *verdict_key(struct bw_admission *at, const struct bw_subject 
     char analysis[48];
     (void)snprintf(analysis, sizeof(analysis), " %x %llx%s ", variant->report->revision,
                    (unsigned long long)variant->report->completed_s, tag_counts ? " t" : "");
-    const char *previous = previous_key(at, variant);
+    const char *previous = previous_key(at, subject, variant);
     if (previous == NULL) {
         return NULL;
     }
-    return JOIN(&at->arena, bw_bundle_hash(at->bundle), " ", variant->digest.text, analysis, previous,
+    return JOIN(&at->arena, bw_bundle_hash(subject->treatment.bundle), " ", variant->digest.text, analysis, previous,
                 reference->registry, "/", reference->repository, ":", reference->tag == NULL ? "" : reference->tag, " ",
                 reference->digest.text, " ", platform->os == NULL ? "" : platform->os, "/",
                 platform->architecture == NULL ? "" : platform->architecture, " ", at->config->hash);
@@ -497,7 +627,7 @@ static int judge_variant(struct bw_admission *at, struct bw_subject *subject, si
     uint64_t ticket = 0;
     struct bw_verdict_question question = {
         .key = verdict_key(at, subject, variant, tag_counts),
-        .bundle = at->bundle,
+        .bundle = subject->treatment.bundle,
         .report = variant->report,
         .previous = variant->previous,
         .reference = &subject->reference,
@@ -534,6 +664,15 @@ static void judge(struct bw_admission *at, struct bw_subject *subject, const str
 {
     struct bw_error err = {0};
     bool running = false;
+    const struct bw_treatment_question treatment = treatment_question(at, subject);
+    subject->treatment.exemption = bw_treatment_exempts(&treatment, &image->digest, &at->arena);
+    if (subject->treatment.exemption != NULL) {
+        subject->treatment.pass = "exemption";
+    }
+    if (subject->treatment.pass != NULL) { /* known, and that is all that is asked */
+        subject->state = BW_SUBJECT_DECIDED;
+        return;
+    }
     subject->variants = bw_arena_array(&at->arena, image->n_variants, sizeof(*subject->variants));
     if (subject->variants == NULL || image->n_variants == 0) {
         (void)bw_arena_spent(&err);
@@ -587,7 +726,10 @@ static void look_at(struct bw_admission *at, struct bw_subject *subject, bool bl
 {
     struct bw_image_answer image = {0};
     struct bw_error err = {0};
-    if (!subject->parsed && parse_subject(at, subject) != 0) {
+    const struct bw_bundle *bundle = subject->treatment.bundle;
+    if (subject->treatment.mode == BW_MODE_PASSIVE) {
+        begin_analysis(at, subject);
+        subject->state = BW_SUBJECT_DECIDED;
         return;
     }
     const struct bw_image_question question = {
@@ -596,8 +738,8 @@ static void look_at(struct bw_admission *at, struct bw_subject *subject, bool bl
         .platforms = at->platforms,
         .n_platforms = at->n_platforms,
         .allow_blocking_stores = blocking,
-        .previous = bw_bundle_needs(at->bundle)->previous,
-        .allow_analysis = true,
+        .previous = bundle != NULL && bw_bundle_needs(bundle)->previous,
+        .allow_analysis = subject->treatment.analyse,
         .since_ms = at->since_ms,
     };
     if (bw_catalog_ask(&image, at->services->catalog, &question, &at->arena, &err) != 0) {
@@ -623,6 +765,60 @@ static void look_at(struct bw_admission *at, struct bw_subject *subject, bool bl
 }
 
 /* ---- stepping ---- */
+
+/* False while the namespace is awaited. What cannot be learned of it leaves the rules that need it undecided. */
+static bool find_namespace(struct bw_admission *at, size_t *n_jobs)
+{
+    const struct bw_services *services = at->services;
+    const char *name = at->review.namespace;
+    json_t *object = NULL;
+    uint64_t ticket = 0;
+    at->namespace_state = NAMESPACE_UNKNOWN;
+    if (!bw_selectors_need_namespace(at->config->selectors, at->config->n_selectors)) {
+        return true;
+    }
+    if (services->namespaces != NULL &&
+        bw_metadata_store_find(&at->namespace, services->namespaces, name, &at->arena, NULL)) {
+        at->namespace_state = NAMESPACE_KNOWN;
+        return true;
+    }
+    const char *path = JOIN(&at->arena, "/api/v1/namespaces/", name);
+    if (services->lookup == NULL || path == NULL || name[0] == '\0' ||
+        name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")] != '\0') {
+        return true;
+    }
+    enum bw_lookup_state state =
+        bw_kube_lookup_ask(&object, &ticket, services->lookup, path, NAMESPACE_AGE_MS, at->since_ms, NULL);
+    if (state == BW_LOOKUP_PENDING) {
+        at->namespace_state = NAMESPACE_OPEN;
+        at->jobs[(*n_jobs)++] = ticket;
+        return false;
+    }
+    if (state == BW_LOOKUP_READY &&
+        bw_metadata_read(&at->namespace, json_object_get(object, "metadata"), &at->arena) == 0) {
+        at->namespace_state = NAMESPACE_KNOWN;
+    }
+    json_decref(object);
+    return true;
+}
+
+/* False when there is nothing more to look at, or not yet. */
+static bool treat_all(struct bw_admission *at, size_t *n_jobs)
+{
+    bool open = false;
+    if (at->namespace_state == NAMESPACE_OPEN && !find_namespace(at, n_jobs)) {
+        return false;
+    }
+    for (size_t i = 0; i < at->n_subjects; i++) {
+        struct bw_subject *subject = &at->subjects[i];
+        if (!subject->treated) {
+            subject->treated = true;
+            treat(at, subject);
+        }
+        open = open || subject->state == BW_SUBJECT_OPEN || subject->state == BW_SUBJECT_PENDING;
+    }
+    return open;
+}
 
 /* False while a Secret of the pod is awaited, or when it was answered. */
 static bool find_way(struct bw_admission *at, size_t *n_jobs)
@@ -652,7 +848,7 @@ static void look_at_all(struct bw_admission *at, bool blocking, size_t *n_jobs)
 enum bw_admit_state bw_admission_step(struct bw_admission *at, bool blocking, const uint64_t **jobs, size_t *n_jobs)
 {
     *n_jobs = 0;
-    while (!at->done && find_way(at, n_jobs)) {
+    while (!at->done && treat_all(at, n_jobs) && find_way(at, n_jobs)) {
         look_at_all(at, blocking, n_jobs);
         if (at->way.source != NULL) {
             break;

@@ -4,7 +4,9 @@
 #include "base/deadline.h"
 #include "base/slot.h"
 #include "image/catalog/catalog.h"
+#include "k8s/events.h"
 #include "k8s/lookup.h"
+#include "k8s/metadata_store.h"
 #include "webhook/config.h"
 
 /*
@@ -19,7 +21,9 @@ struct bw_services {         /* built in cli/serve.c, borrowed here; all safe to
     struct bw_registry *registry;
     struct bw_slot *source; /* of struct bw_image_source: the registry with the configured credentials */
     struct bw_verdicts *verdicts;
-    struct bw_kube_lookup *lookup; /* Secrets and ServiceAccounts; NULL: there is no API server to ask */
+    struct bw_kube_lookup *lookup;                /* single objects; NULL: there is no API server to ask */
+    struct bw_metadata_store *namespaces, *nodes; /* as watched; NULL: they are not */
+    struct bw_events *events;                     /* NULL: none are written */
 };
 
 struct bw_verdicts; /* decisions by (bundle, digest, reference and tag state, platform, configuration): verdicts.h */

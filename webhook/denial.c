@@ -47,6 +47,7 @@ static const struct {
     {"memory_budget", BW_FAULT_INTERNAL},
     {"queue_full", BW_FAULT_OVERLOAD},
     {"no_matching_platform", BW_FAULT_ANALYSIS_FAILED},
+    {"not_analyzed", BW_FAULT_ANALYSIS_FAILED},
 };
 
 enum bw_fault bw_fault_of(const struct bw_error *error)
@@ -122,10 +123,14 @@ static enum effect verdict_effect(const struct bw_config *config, const struct b
     return only_incomplete ? by_setting(config->on_error[BW_FAULT_ANALYSIS_INCOMPLETE], DENY) : DENY;
 }
 
+/* What it would come to if nothing softened it. */
 static enum effect subject_effect(const struct writing *at, const struct bw_subject *subject)
 {
     const struct bw_config *config = at->in->config;
     enum effect worst = ADMIT;
+    if (subject->treatment.refusal != NULL) {
+        return DENY;
+    }
     switch (subject->state) {
     case BW_SUBJECT_FAULTY:
         return fault_effect(config, subject->fault);
@@ -136,8 +141,21 @@ static enum effect subject_effect(const struct writing *at, const struct bw_subj
         }
         return worst;
     default:
-        return at->in->overloaded ? fault_effect(config, BW_FAULT_OVERLOAD) : by_setting(config->on_pending, PENDING);
+        return at->in->overloaded ? fault_effect(config, BW_FAULT_OVERLOAD)
+                                  : by_setting(subject->treatment.on_pending, PENDING);
     }
+}
+
+static bool is_softened(const struct writing *at, const struct bw_subject *subject)
+{
+    return at->in->warn_only || subject->treatment.warn_only;
+}
+
+/* What it comes to. */
+static enum effect final_effect(const struct writing *at, const struct bw_subject *subject)
+{
+    enum effect effect = subject_effect(at, subject);
+    return effect > WARN && is_softened(at, subject) ? WARN : effect;
 }
 
 /* ---- texts ---- */
@@ -211,13 +229,13 @@ static const char *place(struct writing *at, const struct bw_subject *subject, c
 }
 
 /* One line of the message, or a warning where nothing is denied. */
-static void add_line(struct writing *at, enum effect effect, const char *text)
+static void add_line(struct writing *at, const struct bw_subject *subject, enum effect effect, const char *text)
 {
     if (text == NULL) {
         at->failed = true;
     } else if (effect == WARN) {
         add_warning(at, text);
-    } else if (at->in->warn_only) {
+    } else if (is_softened(at, subject)) {
         add_warning(at, bw_arena_printf(at->arena, "would deny: %s", text));
     } else if (at->lines.len + strlen(text) + 1 > MESSAGE_ROOM) {
         at->n_left_out++;
@@ -247,7 +265,7 @@ static void write_finding(struct writing *at, const struct bw_subject *subject,
         (void)snprintf(more, sizeof(more), ", and %zu more", kept->n_of_rule - 1);
     }
     bool comment = finding->comment != NULL && finding->comment[0] != '\0' && !finding->undecided;
-    add_line(at, effect,
+    add_line(at, subject, effect,
              bw_arena_printf(
                  at->arena, "%s: %s:%s %s %.400s%s%.500s%s%s (policy %.100s%s%.100s)", place(at, subject, variant),
                  finding->gate, finding->trigger, what, comment ? finding->comment : "", comment ? " (" : "",
@@ -274,7 +292,7 @@ static void write_reason(struct writing *at, const struct bw_subject *subject, c
         if (verdict->action == BW_STOP) {
             add_cause(at, verdict->reason, subject, text);
         }
-        add_line(at, verdict->action == BW_STOP ? DENY : WARN,
+        add_line(at, subject, verdict->action == BW_STOP ? DENY : WARN,
                  bw_arena_printf(at->arena, "%s: %s", place(at, subject, variant), text));
     }
 }
@@ -302,15 +320,18 @@ static void write_verdict(struct writing *at, const struct bw_subject *subject,
 
 static void write_fault(struct writing *at, const struct bw_subject *subject, enum effect effect)
 {
-    const char *help = strcmp(subject->error.detail, "address_refused") == 0
+    const char *detail = subject->error.detail;
+    const char *help = strcmp(detail, "address_refused") == 0
                            ? "registry.allowAddresses opens networks where registries are meant to be"
+                       : strcmp(detail, "not_analyzed") == 0
+                           ? "here only images are admitted that were analysed before (requestAnalysis: false)"
                            : advice[subject->fault];
     add_cause(at, subject->error.detail[0] != '\0' ? subject->error.detail : bw_fault_name(subject->fault), subject,
               bw_arena_strdup(at->arena, subject->error.message));
     if (subject->fault == BW_FAULT_RATE_LIMITED && subject->error.retry_after_s > at->estimate_s) {
         at->estimate_s = subject->error.retry_after_s;
     }
-    add_line(at, effect == WARN ? WARN : DENY,
+    add_line(at, subject, effect == WARN ? WARN : DENY,
              bw_arena_printf(at->arena, "%s: %.700s%s%s", place(at, subject, NULL), subject->error.message,
                              help == NULL ? "" : "; ", help == NULL ? "" : help));
 }
@@ -319,15 +340,37 @@ static void write_pending(struct writing *at, const struct bw_subject *subject, 
 {
     at->estimate_s = subject->estimate_s > at->estimate_s ? subject->estimate_s : at->estimate_s;
     add_cause(at, "analysis_pending", subject, "the analysis of the image is running");
-    add_line(at, effect == WARN ? WARN : DENY,
+    add_line(at, subject, effect == WARN ? WARN : DENY,
              bw_arena_printf(at->arena, "%s: %s%s%s%s", place(at, subject, NULL),
                              at->in->overloaded ? "breakwater has too much to do to look at it now"
                                                 : "the analysis is running",
                              subject->progress[0] ? " (" : "", subject->progress, subject->progress[0] ? ")" : ""));
 }
 
+/* What was decided about the image before anybody looked into it. */
+static void write_treatment(struct writing *at, const struct bw_subject *subject)
+{
+    const struct bw_treatment *treatment = &subject->treatment;
+    if (treatment->warning != NULL) {
+        add_warning(at, bw_arena_printf(at->arena, "%s: %s", place(at, subject, NULL), treatment->warning));
+    }
+    if (treatment->refusal != NULL) {
+        add_cause(at, bw_mode_name(treatment->mode), subject, treatment->refusal);
+        add_line(at, subject, DENY, bw_arena_printf(at->arena, "%s: %s", place(at, subject, NULL), treatment->refusal));
+    } else if (treatment->mode == BW_MODE_BREAK_GLASS) {
+        const char *reason = bw_break_glass_reason(at->in->review);
+        add_warning(at, bw_arena_printf(at->arena, "%s: admitted unchecked, the glass was broken%s%.300s",
+                                        place(at, subject, NULL), reason == NULL ? "" : ": ",
+                                        reason == NULL ? "" : reason));
+    }
+}
+
 static void write_subject(struct writing *at, const struct bw_subject *subject, enum effect effect)
 {
+    write_treatment(at, subject);
+    if (subject->treatment.refusal != NULL) {
+        return;
+    }
     if (subject->state == BW_SUBJECT_DECIDED) {
         for (size_t i = 0; i < subject->n_variants; i++) {
             write_verdict(at, subject, &subject->variants[i]);
@@ -352,8 +395,10 @@ static const char *reason_word(const struct writing *at, enum effect worst)
     const struct bw_outcome_inputs *in = at->in;
     for (size_t i = 0; i < in->n_subjects; i++) {
         const struct bw_subject *subject = &in->subjects[i];
-        if (subject_effect(at, subject) == worst) {
-            return subject->state == BW_SUBJECT_FAULTY    ? bw_fault_name(subject->fault)
+        if (final_effect(at, subject) == worst) {
+            return subject->treatment.refusal != NULL     ? "selector"
+                   : subject->state == BW_SUBJECT_FAULTY  ? bw_fault_name(subject->fault)
+                   : subject->treatment.pass != NULL      ? subject->treatment.pass
                    : subject->state == BW_SUBJECT_DECIDED ? "policy"
                    : in->overloaded                       ? "overload"
                                                           : "analysis";
@@ -423,10 +468,12 @@ int bw_outcome_make(struct bw_outcome *out, const struct bw_outcome_inputs *inpu
     struct bw_outcome made = {0};
     enum effect worst = ADMIT;
     bw_buf_init(&at.lines, BW_MAX_DENY_MESSAGE);
+    bool broken = false;
     for (size_t i = 0; i < inputs->n_subjects; i++) {
-        enum effect effect = subject_effect(&at, &inputs->subjects[i]);
+        enum effect effect = final_effect(&at, &inputs->subjects[i]);
         at.n_effect[effect]++;
         worst = effect > worst ? effect : worst;
+        broken = broken || inputs->subjects[i].treatment.mode == BW_MODE_BREAK_GLASS;
     }
     for (int wanted = DENY; wanted >= ADMIT; wanted--) {
         for (size_t i = 0; i < inputs->n_subjects; i++) {
@@ -436,12 +483,13 @@ int bw_outcome_make(struct bw_outcome *out, const struct bw_outcome_inputs *inpu
         }
     }
     made.reason = reason_word(&at, worst);
-    made.allowed = worst <= WARN || inputs->warn_only;
-    made.decision = worst == ADMIT     ? "allow"
-                    : made.allowed     ? "warn"
-                    : worst == DENY    ? "deny"
-                    : worst == PENDING ? "pending"
-                                       : "error";
+    made.allowed = worst <= WARN;
+    made.decision = made.allowed && broken ? "break-glass"
+                    : worst == ADMIT       ? "allow"
+                    : made.allowed         ? "warn"
+                    : worst == DENY        ? "deny"
+                    : worst == PENDING     ? "pending"
+                                           : "error";
     if (!made.allowed) {
         set_code(&made, &at, worst);
         made.message = message(&at, worst);

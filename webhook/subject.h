@@ -2,8 +2,7 @@
 #define BW_WEBHOOK_SUBJECT_H
 
 #include "image/catalog/catalog.h"
-#include "webhook/config.h"
-#include "webhook/review.h"
+#include "webhook/treatment.h"
 #include "webhook/verdicts.h"
 
 /* One distinct image of an admission, wherever the object names it, and what became of it. */
@@ -19,9 +18,11 @@ struct bw_subject {
     const struct bw_pod_image *image; /* the first that names it */
     size_t n_fields;                  /* how many do */
     struct bw_reference reference;
-    bool parsed, stale;
+    const char *written; /* as the object names it; NULL when it is no reference */
+    bool treated, stale;
+    struct bw_treatment treatment;
     enum bw_subject_state state;
-    struct bw_subject_variant *variants; /* DECIDED */
+    struct bw_subject_variant *variants; /* DECIDED; none: nothing speaks against it */
     size_t n_variants;
     enum bw_fault fault; /* FAULTY */
     struct bw_error error;
@@ -32,7 +33,7 @@ struct bw_subject {
 
 /* What is done about an admission as a whole. */
 struct bw_outcome {
-    const char *decision; /* D50: allow warn deny skip unchanged pending error */
+    const char *decision; /* D50: allow warn deny skip unchanged break-glass pending error */
     const char *reason;   /* a word for metrics: "policy", "image_not_found", "no_bundle", ... */
     bool allowed;
     int code;
@@ -50,7 +51,7 @@ struct bw_outcome_inputs {
     const struct bw_config *config;
     const struct bw_subject *subjects;
     size_t n_subjects;
-    bool warn_only;  /* nothing is denied: findings become warnings */
+    bool warn_only;  /* nothing is denied: what would becomes a warning */
     bool overloaded; /* the server has no room: pending subjects are so for that reason */
 };
 

@@ -24,6 +24,22 @@
 #define BW_MAX_BODIES_IN_FLIGHT  (128 * BW_MIB) /* request bodies held at a time: five of the largest */
 #define BW_MAX_TOKEN_BYTES       (64 * BW_KIB)  /* registry tokens of Azure reach 10 KiB */
 #define BW_MAX_CREDENTIALS       1000           /* entries of one image pull secret */
+#define BW_MAX_CERTIFICATES      16             /* in one ca.crt: two while a CA is exchanged */
+
+/* kubeconfig */
+#define BW_MAX_KUBECONFIG_BYTES  (8 * BW_MIB) /* one file; a thousand clusters with their CAs */
+#define BW_MAX_KUBECONFIGS       64           /* files merged into one; nobody has more */
+#define BW_MAX_EXEC_ARGUMENTS    1000         /* of a program that gives credentials, and as much of its environment */
+#define BW_MAX_EXEC_OUTPUT_BYTES (1 * BW_MIB) /* what it may write: a token, or a certificate with its chain */
+
+/* what is watched in the API server */
+#define BW_MAX_WATCHED_BYTES    (8 * BW_MIB)   /* one object: a ConfigMap of 1 MiB of '<' comes as 6 MiB */
+#define BW_MAX_LIST_FRAME_BYTES (64 * BW_KIB)  /* a list but for its items: a continue token has hundreds of bytes */
+#define BW_MAX_PAGE_BYTES       (2 * BW_GIB)   /* 500 of the largest ConfigMaps; they pass one by one */
+#define BW_MAX_PAGES            10000          /* of one list; ends a server that always has one more */
+#define BW_MAX_WATCHED_OBJECTS  200000         /* remembered at 250 bytes each; clusters stop at 150,000 pods */
+#define BW_MAX_METADATA_BYTES   (512 * BW_KIB) /* of one object: 256 KiB of annotations are allowed, and labels */
+#define BW_MAX_METADATA_KEPT    (32 * BW_MIB)  /* of one kind: 2,000 namespaces take 1 MiB */
 
 /* HTTP */
 #define BW_MAX_HTTP_HEAD_BYTES (64 * BW_KIB) /* all headers of one answer */
@@ -32,6 +48,10 @@
 
 /* metrics */
 #define BW_METRIC_SERIES_MAX 1000 /* label values come from requests; a scrape stays below 1 MB */
+
+/* settings */
+#define BW_MAX_SELECTORS  256  /* each is asked for every image, with two expressions for every label */
+#define BW_MAX_EXEMPTIONS 1000 /* each is asked for every image; more is a policy, not an exemption */
 
 /* references */
 #define BW_MAX_REFERENCE_BYTES  4096 /* a pod may write anything; a valid one is below 512 */
@@ -82,6 +102,9 @@
 #define BW_MAX_WARNINGS         200           /* remarks listed one by one */
 #define BW_MAX_BUNDLE_MAP_BYTES (64 * BW_MIB) /* texts of one ConfigMap: its 1 MiB may inflate a thousandfold */
 #define BW_MAX_BUNDLE_MAP_KEYS  1000          /* of one ConfigMap; policies of an organisation are dozens */
+#define BW_MAX_BUNDLES          1000          /* known at a time, good or not */
+#define BW_MAX_BUNDLES_BYTES    (64 * BW_MIB) /* texts of all bundles held, four of the largest */
+#define BW_MAX_BUNDLE_SOURCES   1000          /* ConfigMaps of other namespaces; the own namespace is trusted */
 
 /* tests of bundles */
 #define BW_MAX_TEST_BYTES    (4 * BW_MIB) /* cases with their facts in place; larger analyses are files of their own */
@@ -92,6 +115,7 @@
 
 /* arenas */
 #define BW_ARENA_ADMISSION  (64 * BW_MIB)  /* decoded object, images, findings of one request */
+#define BW_ARENA_KUBECONFIG (64 * BW_MIB)  /* texts of all files, and what is taken out of them */
 #define BW_ARENA_BUNDLE     (512 * BW_MIB) /* one compiled bundle */
 #define BW_ARENA_REPORT     (1 * BW_GIB)   /* one analysis in memory */
 #define BW_ARENA_EVALUATION (256 * BW_MIB) /* one evaluation: findings of a million files stop here */

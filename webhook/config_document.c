@@ -31,6 +31,15 @@ static void put_choices(FILE *out, const struct bw_key *key, const char *between
     }
 }
 
+static void put_one_of(FILE *out, const struct bw_key *key, const char *lead)
+{
+    if (key->kind != BW_KEY_CHOICE)
+        return;
+    fputs(lead, out);
+    put_choices(out, key, ", ");
+    fputs(".", out);
+}
+
 /* ---- Markdown ---- */
 
 static void put_cell(FILE *out, const char *text)
@@ -60,6 +69,10 @@ static void put_row(FILE *out, const struct bw_key *key, const char *prefix)
     put_default(out, key);
     fputs(" | ", out);
     put_cell(out, key->doc);
+    for (const char *const *alias = key->aliases; alias && *alias; alias++)
+        fprintf(out, "%s`%s`%s", alias == key->aliases ? " Also: " : ", ", *alias, alias[1] ? "" : ".");
+    if (key->required)
+        fputs(" Has to be there.", out);
     if (key->example && !key->members) {
         fputs(" Example: `", out);
         put_cell(out, key->example);
@@ -72,8 +85,8 @@ static void put_members(FILE *out, const struct bw_key *key)
 {
     char prefix[128];
     (void)snprintf(prefix, sizeof(prefix), key->kind == BW_KEY_MAP ? "%s.%s." : "%s%s.", key->path, key->element);
-    for (size_t i = 0; i < key->n_members; i++)
-        put_row(out, &key->members[i], prefix);
+    for (size_t i = 0; key->members && i < key->members->n_keys; i++)
+        put_row(out, &key->members->keys[i], prefix);
 }
 
 void bw_config_write_markdown(FILE *out)
@@ -87,13 +100,13 @@ void bw_config_write_markdown(FILE *out)
         "Durations are written as in Go (`500ms`, `30s`, `1m30s`, `1h`), sizes with a unit (`24MiB`, `10000`).\n\n"
         "| key | type | default | meaning |\n|---|---|---|---|\n",
         out);
-    for (size_t i = 0; i < bw_config_n_keys; i++) {
-        put_row(out, &bw_config_keys[i], "");
-        put_members(out, &bw_config_keys[i]);
+    for (size_t i = 0; i < bw_config_table.n_keys; i++) {
+        put_row(out, &bw_config_table.keys[i], "");
+        put_members(out, &bw_config_table.keys[i]);
     }
     fputs("\n## Longer defaults\n", out);
-    for (size_t i = 0; i < bw_config_n_keys; i++) {
-        const struct bw_key *key = &bw_config_keys[i];
+    for (size_t i = 0; i < bw_config_table.n_keys; i++) {
+        const struct bw_key *key = &bw_config_table.keys[i];
         if (!key->default_list)
             continue;
         fprintf(out, "\n`%s`:\n\n```\n", key->path);
@@ -128,9 +141,9 @@ static void put_example(FILE *out, const struct bw_key *key, int indent, const c
     const char *dot = strrchr(key->path, '.'), *name = dot ? dot + 1 : key->path;
     put_comment(out, key->doc, indent);
     if (key->kind == BW_KEY_CHOICE) {
-        fprintf(out, "%*s# One of ", indent, "");
-        put_choices(out, key, ", ");
-        fputs(".\n", out);
+        fprintf(out, "%*s# ", indent, "");
+        put_one_of(out, key, "One of ");
+        fputs("\n", out);
     }
     fprintf(out, "%*s%s%s:", indent, "", key->default_text || key->default_list ? mark : "# ", name);
     if (key->default_list) {
@@ -150,18 +163,33 @@ static void put_example(FILE *out, const struct bw_key *key, int indent, const c
 /* Maps and lists of structures are shown as comments: there is none by default. */
 static void put_structure(FILE *out, const struct bw_key *key, int indent)
 {
-    const char *dot = strrchr(key->path, '.');
+    const char *dot = strrchr(key->path, '.'), *mark = key->kind == BW_KEY_LIST ? "- " : "  ", *previous = "";
     put_comment(out, key->doc, indent);
     fprintf(out, "%*s# %s:\n", indent, "", dot ? dot + 1 : key->path);
     if (key->kind == BW_KEY_MAP)
         fprintf(out, "%*s#   registry.example:5000:\n", indent, "");
-    for (size_t i = 0; i < key->n_members; i++) {
-        const struct bw_key *member = &key->members[i];
-        fprintf(out, "%*s#   %s%s: %s   # %s\n", indent, "",
-                key->kind == BW_KEY_MAP ? "  "
-                : i                     ? "  "
-                                        : "- ",
-                member->path, member->default_text ? member->default_text : member->example, member->doc);
+    for (size_t i = 0; i < key->members->n_keys; i++) {
+        const struct bw_key *member = &key->members->keys[i];
+        int depth = 0;
+        size_t at = 0;
+        if (member->kind == BW_KEY_IGNORED)
+            continue;
+        for (dot = strchr(member->path, '.'); dot; dot = strchr(dot + 1, '.')) {
+            size_t len = (size_t)(dot - member->path) + 1;
+            if (strncmp(member->path, previous, len) != 0) {
+                fprintf(out, "%*s#   %s%*s%.*s:\n", indent, "", mark, depth, "", (int)(len - 1 - at),
+                        member->path + at);
+                mark = "  ";
+            }
+            at = len;
+            depth += 2;
+        }
+        fprintf(out, "%*s#   %s%*s%s: %s   # %s", indent, "", mark, depth, "", member->path + at,
+                member->default_text ? member->default_text : member->example, member->doc);
+        put_one_of(out, member, " One of ");
+        fputs("\n", out);
+        mark = "  ";
+        previous = member->path;
     }
 }
 
@@ -186,8 +214,10 @@ void bw_config_write_example(FILE *out)
 {
     const char *previous = "";
     fputs("# breakwater's configuration: every key with its default; what has none is commented out.\n", out);
-    for (size_t i = 0; i < bw_config_n_keys; i++) {
-        const struct bw_key *key = &bw_config_keys[i];
+    for (size_t i = 0; i < bw_config_table.n_keys; i++) {
+        const struct bw_key *key = &bw_config_table.keys[i];
+        if (key->kind == BW_KEY_IGNORED)
+            continue;
         int indent = open_groups(out, key->path, previous);
         if (key->members)
             put_structure(out, key, indent);

@@ -93,17 +93,17 @@ static const char *const mirror_pods[] = {"audit", "deny", "ignore", NULL};
 static const char *const image_volumes[] = {"deny", "allowArtifacts", NULL};
 static const char *const no_mapping[] = {"warn", "deny", "allow", NULL};
 static const char *const foreign_layers[] = {"refuse", "fetch", NULL};
+static const char *const unselected[] = {"policy", "allow", "deny", NULL};
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
 /* ---- rows ---- */
 
-#define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
-#define OF_CONFIG(member)   FIELD(struct bw_config, member)
-#define OF_HOST(member)     FIELD(struct bw_registry_host, member)
-#define OF_EXTRA(member)    FIELD(struct bw_extra_resource, member)
-#define COUNTED_BY(member)  .count_offset = offsetof(struct bw_config, member)
-#define SECONDS_MS(n)       ((n)*1000ULL)
-#define HOURS_MS(n)         ((n)*3600000ULL)
+#define OF_CONFIG(member)  BW_FIELD(struct bw_config, member)
+#define OF_HOST(member)    BW_FIELD(struct bw_registry_host, member)
+#define OF_EXTRA(member)   BW_FIELD(struct bw_extra_resource, member)
+#define COUNTED_BY(member) .count_offset = offsetof(struct bw_config, member)
+#define SECONDS_MS(n)      ((n)*1000ULL)
+#define HOURS_MS(n)        ((n)*3600000ULL)
 #define ON_ERROR(fault, key, text)                                                                                     \
     {                                                                                                                  \
         .path = "onError." key, .kind = BW_KEY_CHOICE, OF_CONFIG(on_error[fault]), .choices = actions,                 \
@@ -138,6 +138,9 @@ static const struct bw_key host_keys[] = {
      .doc = "Base URLs asked first for everything that is named by digest."},
 };
 
+static const struct bw_key_table host_table = {
+    .keys = host_keys, .n_keys = BW_LENGTH(host_keys), .size = sizeof(struct bw_registry_host)};
+
 static const struct bw_key extra_keys[] = {
     {.path = "group",
      .kind = BW_KEY_TEXT,
@@ -147,6 +150,7 @@ static const struct bw_key extra_keys[] = {
     {.path = "resource",
      .kind = BW_KEY_TEXT,
      OF_EXTRA(resource),
+     .required = true,
      .example = "rollouts",
      .doc = "Plural name of the resource."},
     {.path = "podSpecPath",
@@ -164,7 +168,30 @@ static const struct bw_key extra_keys[] = {
      .doc = "Where its images stand, when there is no pod spec; [*] means every element of a list."},
 };
 
-const struct bw_key bw_config_keys[] = {
+static const struct bw_extra_resource blank_extra = {.group = ""};
+
+static void check_extra(struct bw_config_reader *reader, void *element, const char *pointer)
+{
+    const struct bw_extra_resource *extra = element;
+    const char *fault = NULL;
+    if (!extra->pod_spec_path == !extra->image_paths)
+        fault = "expected either podSpecPath or imagePaths";
+    else if (bw_workload_find(extra->group, extra->resource, ""))
+        fault = "this resource is known already";
+    if (fault)
+        bw_config_problem(reader, "value_invalid", pointer, NULL, fault);
+}
+
+static const struct bw_key_table extra_table = {.keys = extra_keys,
+                                                .n_keys = BW_LENGTH(extra_keys),
+                                                .size = sizeof(struct bw_extra_resource),
+                                                .blank = &blank_extra,
+                                                .check = check_extra};
+
+static const char *const anchore_selectors[] = {"PolicySelectors", "selectors", NULL};
+static const char *const anchore_request_analysis[] = {"Validator.RequestAnalysis", NULL};
+
+static const struct bw_key keys[] = {
     {.path = "server.listen",
      .kind = BW_KEY_ADDRESS,
      OF_CONFIG(listen),
@@ -319,8 +346,7 @@ const struct bw_key bw_config_keys[] = {
      .kind = BW_KEY_LIST,
      OF_CONFIG(extra_resources),
      COUNTED_BY(n_extra_resources),
-     .members = extra_keys,
-     .n_members = BW_LENGTH(extra_keys),
+     .members = &extra_table,
      .element = "[]",
      .doc = "Custom resources that hold images."},
     {.path = "messageHint",
@@ -328,6 +354,64 @@ const struct bw_key bw_config_keys[] = {
      OF_CONFIG(message_hint),
      .example = "\"Questions: #platform, https://wiki.example/images\"",
      .doc = "A sentence at the end of every denial: whom to ask, where to read."},
+
+    {.path = "policySelectors",
+     .aliases = anchore_selectors,
+     .kind = BW_KEY_LIST,
+     OF_CONFIG(selectors),
+     COUNTED_BY(n_selectors),
+     .max = BW_MAX_SELECTORS,
+     .members = &bw_selector_table,
+     .element = "[]",
+     .doc = "Who is judged how: for every image the first selector counts whose conditions all hold. Keys below it are "
+            "read whatever their case."},
+    {.path = "onNoSelectorMatch",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(on_no_selector_match),
+     .choices = unselected,
+     .default_text = "policy",
+     .doc = "An image that no selector matches. policy: the default bundle decides."},
+    {.path = "requestAnalysis",
+     .aliases = anchore_request_analysis,
+     .kind = BW_KEY_BOOL,
+     OF_CONFIG(request_analysis),
+     .default_text = "true",
+     .doc =
+         "Whether an image that is not known yet is analysed. false: it is denied as not analysed (policy, analysis), "
+         "or admitted and not looked at (breakglass)."},
+    {.path = "breakGlass.requireReason",
+     .kind = BW_KEY_BOOL,
+     OF_CONFIG(break_glass.require_reason),
+     .default_text = "false",
+     .doc = "Break-glass only with the annotation breakwater.io/break-glass-reason."},
+    {.path = "breakGlass.users",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(break_glass.people.users),
+     .count_offset = BW_NO_COUNT,
+     .min = 1,
+     .example = "[admin@example.com]",
+     .doc = "Users who may break the glass; without users and groups: everybody."},
+    {.path = "breakGlass.groups",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(break_glass.people.groups),
+     .count_offset = BW_NO_COUNT,
+     .min = 1,
+     .example = "[sre-oncall]",
+     .doc = "Groups whose members may."},
+    {.path = "exemptions",
+     .kind = BW_KEY_LIST,
+     OF_CONFIG(exemptions),
+     COUNTED_BY(n_exemptions),
+     .max = BW_MAX_EXEMPTIONS,
+     .members = &bw_exemption_table,
+     .element = "[]",
+     .doc = "Images that are admitted for a time, whatever the bundle says of them."},
+    {.path = "AnchoreEndpoint",
+     .kind = BW_KEY_IGNORED,
+     .doc = "Of Anchore's controller, without effect: images are analysed here, no service is asked."},
+    {.path = "Validator.Enabled",
+     .kind = BW_KEY_IGNORED,
+     .doc = "Of Anchore's controller, without effect there as well."},
 
     {.path = "kubernetes.pullSecrets",
      .kind = BW_KEY_CHOICE,
@@ -364,8 +448,7 @@ const struct bw_key bw_config_keys[] = {
      .kind = BW_KEY_MAP,
      OF_CONFIG(registry.hosts),
      COUNTED_BY(registry.n_hosts),
-     .members = host_keys,
-     .n_members = BW_LENGTH(host_keys),
+     .members = &host_table,
      .element = "HOST",
      .doc = "Settings of single registries, by host[:port] as references have it."},
     {.path = "registry.credentialsFile",
@@ -527,7 +610,8 @@ const struct bw_key bw_config_keys[] = {
      .default_text = "info",
      .doc = "One JSON object a line on standard error; every admission is one line at info."},
 };
-const size_t bw_config_n_keys = BW_LENGTH(bw_config_keys);
+
+const struct bw_key_table bw_config_table = {.keys = keys, .n_keys = BW_LENGTH(keys), .size = sizeof(struct bw_config)};
 
 const char *bw_key_kind_name(const struct bw_key *key)
 {
@@ -537,6 +621,7 @@ const char *bw_key_kind_name(const struct bw_key *key)
     case BW_KEY_ADDRESS:
         return "[HOST]:PORT";
     case BW_KEY_BOOL:
+    case BW_KEY_TRISTATE:
         return "true or false";
     case BW_KEY_CHOICE:
         return "choice";
@@ -551,6 +636,14 @@ const char *bw_key_kind_name(const struct bw_key *key)
         return "list of texts";
     case BW_KEY_PLATFORMS:
         return "list of platforms";
+    case BW_KEY_REGEX:
+        return "regular expression";
+    case BW_KEY_LABELS:
+        return "map of labels";
+    case BW_KEY_EXPRESSIONS:
+        return "list of label expressions";
+    case BW_KEY_IGNORED:
+        return "ignored";
     case BW_KEY_MAP:
         return "map";
     case BW_KEY_LIST:

@@ -8,34 +8,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum { MAX_PROBLEMS = 100 }; /* each is located by another walk over the text */
+enum { MAX_FAULTS = 100, MAX_WARNINGS = 20 }; /* each is located by another walk over the text */
 
 /* ---- faults ---- */
 
-void bw_config_problem(struct bw_config_reader *reader, const char *kind, const char *pointer, const char *suggestion,
-                       const char *message)
+static void record(struct bw_config_reader *reader, const struct bw_problem *problem)
 {
     struct bw_problems *problems = reader->problems;
+    struct bw_problem found = *problem;
     struct bw_error err;
-    if (problems->n_items >= MAX_PROBLEMS) {
-        problems->n_errors++;
-        return;
-    }
-    struct bw_problem found = {.severity = BW_PROBLEM_ERROR,
-                               .kind = kind,
-                               .path = bw_arena_strdup(&problems->arena, pointer),
-                               .message = bw_arena_strdup(&problems->arena, message),
-                               .suggestion = suggestion ? bw_arena_strdup(&problems->arena, suggestion) : NULL};
+    found.path = bw_arena_strdup(&problems->arena, problem->path);
+    found.message = bw_arena_strdup(&problems->arena, problem->message);
+    found.suggestion = problem->suggestion ? bw_arena_strdup(&problems->arena, problem->suggestion) : NULL;
     if (!found.path || !found.message ||
         bw_arena_grow(&problems->arena, (void **)&problems->items, problems->n_items, &problems->capacity,
                       sizeof(*problems->items), &err)) {
         reader->spent = true;
         return;
     }
-    (void)bw_yaml_locate(&found.line, &found.column, reader->text, reader->len, pointer);
+    (void)bw_yaml_locate(&found.line, &found.column, reader->text, reader->len, found.path);
     problems->items[problems->n_items++] = found;
-    problems->n_errors++;
+}
+
+void bw_config_problem(struct bw_config_reader *reader, const char *kind, const char *pointer, const char *suggestion,
+                       const char *message)
+{
+    const struct bw_problem problem = {
+        .severity = BW_PROBLEM_ERROR, .kind = kind, .path = pointer, .message = message, .suggestion = suggestion};
+    if (reader->problems->n_errors++ < MAX_FAULTS)
+        record(reader, &problem);
+}
+
+void bw_config_warning(struct bw_config_reader *reader, const char *kind, const char *pointer, const char *message)
+{
+    const struct bw_problem problem = {
+        .severity = BW_PROBLEM_WARNING, .kind = kind, .path = pointer, .message = message};
+    if (reader->n_warnings++ < MAX_WARNINGS)
+        record(reader, &problem);
 }
 
 static int invalid(struct bw_config_reader *reader, const char *pointer, const struct bw_error *err)
@@ -144,17 +155,24 @@ static void store_number(void *field, size_t size, uint64_t value)
         *(uint64_t *)field = value;
 }
 
+static bool is_word(const struct bw_key *key, const char *word, const char *known)
+{
+    return (key->any_case ? strcasecmp(word, known) : strcmp(word, known)) == 0;
+}
+
 static int read_choice(struct bw_config_reader *reader, const struct bw_key *key, const json_t *node,
                        const char *pointer, void *field)
 {
-    const char *word = json_string_value(node);
+    const char *given = json_string_value(node), *word = given;
     size_t n_choices = 0;
+    for (const char *const *pair = key->choice_aliases; word && pair && *pair; pair += 2)
+        word = is_word(key, word, pair[0]) ? pair[1] : word;
     char list[256] = "";
     for (; key->choices[n_choices]; n_choices++) {
         const char *choice = key->choices[n_choices];
         if (!choice[0])
             continue;
-        if (word && strcmp(word, choice) == 0) {
+        if (word && is_word(key, word, choice)) {
             store_number(field, key->size, n_choices);
             return 0;
         }
@@ -162,11 +180,11 @@ static int read_choice(struct bw_config_reader *reader, const struct bw_key *key
         (void)snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", choice);
     }
     struct bw_error err;
-    if (!word)
+    if (!given)
         bw_error_set(&err, BW_EINPUT, "expected one of %s, found %s", list, bw_json_type_name(node));
     else
-        bw_error_set(&err, BW_EINPUT, "expected one of %s, found \"%.60s\"", list, word);
-    bw_config_problem(reader, "value_invalid", pointer, word ? bw_suggest(word, key->choices, n_choices) : NULL,
+        bw_error_set(&err, BW_EINPUT, "expected one of %s, found \"%.60s\"", list, given);
+    bw_config_problem(reader, "value_invalid", pointer, given ? bw_suggest(given, key->choices, n_choices) : NULL,
                       err.message);
     return -1;
 }
@@ -212,6 +230,8 @@ static int read_text(const char **out, struct bw_config_reader *reader, const st
     struct bw_error err;
     if (!text)
         return bw_config_wrong_type(reader, pointer, "text (in quotes, if it looks like something else)", node);
+    if (!json_string_length(node) && key->may_be_empty)
+        return 0;
     if (strlen(text) != json_string_length(node) || !text[0])
         return bw_config_wrong_type(reader, pointer, "a text that is not empty and holds no NUL", node);
     if (key->kind == BW_KEY_ADDRESS && !is_address(text)) {
@@ -226,6 +246,23 @@ static int read_text(const char **out, struct bw_config_reader *reader, const st
         return 0;
     reader->spent = true;
     return -1;
+}
+
+/* An empty one matches everything, as in Anchore's controller. A POSIX class would compile, as a set of its letters. */
+static int read_regex(struct bw_config_reader *reader, const json_t *node, const char *pointer, struct bw_regex **out)
+{
+    struct bw_error err;
+    if (!json_is_string(node))
+        return bw_config_wrong_type(reader, pointer, "a regular expression (in quotes)", node);
+    const char *posix = strstr(json_string_value(node), "[:");
+    if (posix && strstr(posix + 2, ":]")) {
+        bw_config_problem(reader, "value_invalid", pointer, NULL,
+                          "classes like [[:alpha:]] are not known; expected a set like [A-Za-z]");
+        return -1;
+    }
+    if (bw_regex_compile(out, json_string_value(node), json_string_length(node), 0, &err))
+        return invalid(reader, pointer, &err);
+    return 0;
 }
 
 /* ---- lists ---- */
@@ -261,6 +298,10 @@ static int read_texts(struct bw_config_reader *reader, const struct bw_key *key,
     if (!json_is_array(node))
         return bw_config_wrong_type(reader, pointer, "a list", node);
     size_t n_texts = json_array_size(node);
+    if (n_texts < key->min) {
+        bw_config_problem(reader, "value_invalid", pointer, NULL, "expected at least one entry");
+        return -1;
+    }
     const char **texts = bw_arena_array(reader->arena, n_texts + 1, sizeof(*texts));
     bool failed = false;
     for (size_t i = 0; texts && i < n_texts; i++) {
@@ -298,35 +339,6 @@ static int read_platforms(struct bw_config_reader *reader, const struct bw_key *
     return 0;
 }
 
-/* The members of one element of a map or list. */
-static int read_element(struct bw_config_reader *reader, const struct bw_key *list, const json_t *node,
-                        const char *pointer, void *element)
-{
-    const char *names[16];
-    const char *name;
-    json_t *value;
-    bool failed = false;
-    if (!json_is_object(node))
-        return bw_config_wrong_type(reader, pointer, "a map", node);
-    for (size_t i = 0; i < list->n_members; i++)
-        names[i] = list->members[i].path;
-    json_object_foreach((json_t *)(uintptr_t)node, name, value)
-    {
-        const char *place = bw_json_pointer(pointer, name, reader->arena);
-        size_t i = 0;
-        while (i < list->n_members && strcmp(names[i], name) != 0)
-            i++;
-        if (place && i == list->n_members) {
-            bw_config_problem(reader, "unknown_key", place, bw_suggest(name, names, list->n_members), "no such key");
-            failed = true;
-        } else if (place && !json_is_null(value)) {
-            failed |= bw_config_value(reader, &list->members[i], value, place, element) != 0;
-        }
-        failed |= !place;
-    }
-    return failed ? -1 : 0;
-}
-
 static int read_hosts(struct bw_config_reader *reader, const struct bw_key *key, const json_t *node,
                       const char *pointer, void *base)
 {
@@ -349,45 +361,36 @@ static int read_hosts(struct bw_config_reader *reader, const struct bw_key *key,
             failed = true;
         }
         hosts[n_hosts].host = bw_arena_strdup(reader->arena, name);
-        failed |=
-            !hosts[n_hosts].host || (!json_is_null(value) && read_element(reader, key, value, place, &hosts[n_hosts]));
+        failed |= !hosts[n_hosts].host ||
+                  (!json_is_null(value) && bw_config_element(reader, key->members, value, place, &hosts[n_hosts]));
         n_hosts++;
     }
     store_list(base, key, hosts, n_hosts);
     return failed ? -1 : 0;
 }
 
-static int check_extra(struct bw_config_reader *reader, const struct bw_extra_resource *extra, const char *pointer)
+/* Stored before it is read: what a half-read list holds is released with the configuration. */
+int bw_config_list(struct bw_config_reader *reader, const struct bw_key *key, const json_t *node, const char *pointer,
+                   void *base)
 {
-    const char *fault = NULL;
-    if (!extra->resource)
-        fault = "'resource' is missing";
-    else if (!extra->pod_spec_path == !extra->image_paths)
-        fault = "expected either podSpecPath or imagePaths";
-    else if (bw_workload_find(extra->group, extra->resource, ""))
-        fault = "this resource is known already";
-    if (fault)
-        bw_config_problem(reader, "value_invalid", pointer, NULL, fault);
-    return fault ? -1 : 0;
-}
-
-static int read_extras(struct bw_config_reader *reader, const struct bw_key *key, const json_t *node,
-                       const char *pointer, void *base)
-{
+    const struct bw_key_table *table = key->members;
+    size_t n_elements = json_array_size(node);
+    bool failed = false;
     if (!json_is_array(node))
         return bw_config_wrong_type(reader, pointer, "a list", node);
-    size_t n_extras = json_array_size(node);
-    struct bw_extra_resource *extras = bw_arena_array(reader->arena, n_extras, sizeof(*extras));
-    bool failed = !extras;
-    for (size_t i = 0; extras && i < n_extras; i++) {
+    if (key->max && n_elements > key->max)
+        return in_range(reader, key, pointer, n_elements, " entries");
+    char *elements = bw_arena_array(reader->arena, n_elements, table->size);
+    if (!elements)
+        return -1;
+    store_list(base, key, elements, n_elements);
+    for (size_t i = 0; i < n_elements; i++) {
+        char *element = elements + i * table->size;
         const char *place = bw_arena_printf(reader->arena, "%s/%zu", pointer, i);
-        if (!place)
-            return -1;
-        extras[i].group = "";
-        failed |= read_element(reader, key, json_array_get(node, i), place, &extras[i]) ||
-                  check_extra(reader, &extras[i], place);
+        if (table->blank)
+            memcpy(element, table->blank, table->size);
+        failed |= !place || bw_config_element(reader, table, json_array_get(node, i), place, element);
     }
-    store_list(base, key, extras, n_extras);
     return failed ? -1 : 0;
 }
 
@@ -404,6 +407,11 @@ int bw_config_value(struct bw_config_reader *reader, const struct bw_key *key, c
             return bw_config_wrong_type(reader, pointer, "true or false", node);
         store_number(field, key->size, json_is_true(node));
         return 0;
+    case BW_KEY_TRISTATE:
+        if (!json_is_boolean(node))
+            return bw_config_wrong_type(reader, pointer, "true or false", node);
+        store_number(field, key->size, json_is_true(node) ? BW_TRUE : BW_FALSE);
+        return 0;
     case BW_KEY_CHOICE:
         return read_choice(reader, key, node, pointer, field);
     case BW_KEY_COUNT:
@@ -419,7 +427,15 @@ int bw_config_value(struct bw_config_reader *reader, const struct bw_key *key, c
     case BW_KEY_MAP:
         return read_hosts(reader, key, node, pointer, base);
     case BW_KEY_LIST:
-        return read_extras(reader, key, node, pointer, base);
+        return bw_config_list(reader, key, node, pointer, base);
+    case BW_KEY_REGEX:
+        return read_regex(reader, node, pointer, field);
+    case BW_KEY_LABELS:
+    case BW_KEY_EXPRESSIONS:
+        return bw_config_labels(reader, key, node, pointer, field);
+    case BW_KEY_IGNORED:
+        bw_config_warning(reader, "ignored", pointer, key->doc);
+        return 0;
     }
     return -1;
 }

@@ -47,8 +47,7 @@ struct bw_break_glass { /* breakGlass: who may, and whether a reason has to be g
 struct bw_selector {
     const char *id; /* "" when it has none */
     /* selector: two regular expressions */
-    unsigned resource_type; /* enum bw_resource_type */
-    const char *key_text, *value_text;
+    unsigned resource_type;       /* enum bw_resource_type */
     struct bw_regex *key, *value; /* key NULL where it says nothing */
     bool by_name;                 /* the key is `name`: the object's name counts too */
     /* match: conditions that all have to hold; NULL lists and empty selectors hold always */

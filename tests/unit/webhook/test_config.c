@@ -236,17 +236,22 @@ static void a_flood_of_faults_is_counted(void **state)
 static void table_is_sound(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < bw_config_n_keys; i++) {
-        const struct bw_key *key = &bw_config_keys[i];
+    for (size_t i = 0; i < bw_config_table.n_keys; i++) {
+        const struct bw_key *key = &bw_config_table.keys[i];
         for (size_t k = 0; k < i; k++)
-            assert_string_not_equal(key->path, bw_config_keys[k].path);
+            assert_string_not_equal(key->path, bw_config_table.keys[k].path);
         if (!key->doc || strlen(key->doc) < 12 || key->doc[strlen(key->doc) - 1] != '.')
             fail_msg("%s: the text is no sentence", key->path);
+        if (key->kind == BW_KEY_IGNORED)
+            continue;
         if (!key->default_text && !key->default_list && !key->example && !key->members)
             fail_msg("%s: neither default nor example", key->path);
         assert_int_equal(key->kind == BW_KEY_CHOICE, key->choices != NULL);
-        for (size_t m = 0; m < key->n_members; m++)
-            assert_true(key->members[m].default_text || key->members[m].example);
+        assert_true(!key->members || key->members->n_keys <= BW_MAX_CONFIG_MEMBERS);
+        for (size_t m = 0; key->members && m < key->members->n_keys; m++) {
+            const struct bw_key *member = &key->members->keys[m];
+            assert_true(member->default_text || member->example || member->kind == BW_KEY_IGNORED);
+        }
         if (!key->example)
             continue;
         char text[512], nested[640];
@@ -280,10 +285,12 @@ static void example_is_complete_and_loads_as_the_defaults(void **state)
 {
     (void)state;
     char *text = written(bw_config_write_example);
-    for (size_t i = 0; i < bw_config_n_keys; i++) {
-        const char *dot = strrchr(bw_config_keys[i].path, '.');
-        if (!strstr(text, dot ? dot + 1 : bw_config_keys[i].path))
-            fail_msg("%s is missing", bw_config_keys[i].path);
+    for (size_t i = 0; i < bw_config_table.n_keys; i++) {
+        const char *dot = strrchr(bw_config_table.keys[i].path, '.');
+        if (bw_config_table.keys[i].kind == BW_KEY_IGNORED)
+            continue;
+        if (!strstr(text, dot ? dot + 1 : bw_config_table.keys[i].path))
+            fail_msg("%s is missing", bw_config_table.keys[i].path);
     }
     load(text);
     struct bw_config *example = config;
@@ -299,10 +306,10 @@ static void markdown_names_every_key(void **state)
 {
     (void)state;
     char *text = written(bw_config_write_markdown), row[160];
-    for (size_t i = 0; i < bw_config_n_keys; i++) {
-        snprintf(row, sizeof(row), "| `%s` | ", bw_config_keys[i].path);
+    for (size_t i = 0; i < bw_config_table.n_keys; i++) {
+        snprintf(row, sizeof(row), "| `%s` | ", bw_config_table.keys[i].path);
         if (!strstr(text, row))
-            fail_msg("%s is missing", bw_config_keys[i].path);
+            fail_msg("%s is missing", bw_config_table.keys[i].path);
     }
     assert_non_null(strstr(text, "`registry.hosts.HOST.caFile`"));
     assert_non_null(strstr(text, "`extraResources[].group`"));

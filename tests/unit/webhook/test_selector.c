@@ -61,18 +61,25 @@ static const struct bw_named_image nginx = {.written = "nginx:1.25", .normalized
 
 enum outcome { NO, YES, UNDECIDED };
 
-static enum outcome ask(struct bw_selector selector, const struct bw_metadata *namespace)
+static struct bw_regex *compiled(const char *text)
+{
+    struct bw_regex *regex = NULL;
+    struct bw_error err = {0};
+    if (text != NULL && bw_regex_compile(&regex, text, strlen(text), 0, &err) != 0) {
+        fail_msg("%s", err.message);
+    }
+    return regex;
+}
+
+static enum outcome ask(struct bw_selector selector, const char *key, const char *value,
+                        const struct bw_metadata *namespace)
 {
     const struct bw_selector *chosen = NULL;
     const struct bw_selector_question question = {.review = &review, .image = &nginx, .namespace = namespace};
     struct bw_error err = {0};
     selector.id = "";
-    if ((selector.key_text != NULL && bw_regex_compile((struct bw_regex **)&selector.key, selector.key_text,
-                                                       strlen(selector.key_text), 0, &err) != 0) ||
-        (selector.value_text != NULL && bw_regex_compile((struct bw_regex **)&selector.value, selector.value_text,
-                                                         strlen(selector.value_text), 0, &err) != 0)) {
-        fail_msg("%s", err.message);
-    }
+    selector.key = compiled(key);
+    selector.value = compiled(value);
     int status = bw_selector_choose(&chosen, &selector, 1, &question, &err);
     bw_regex_free(selector.key);
     bw_regex_free(selector.value);
@@ -84,52 +91,46 @@ static enum outcome ask(struct bw_selector selector, const struct bw_metadata *n
     return chosen == NULL ? NO : YES;
 }
 
-/* What it looks at, its expressions, and what else it says. */
-#define RULE(type, ...)                                                                                                \
-    {                                                                                                                  \
-        .resource_type = BW_TYPE_##type, __VA_ARGS__                                                                   \
-    }
-#define LOOK(k, v) .key_text = (k), .value_text = (v)
-
 static void expressions_look_at_what_the_type_says(void **state)
 {
     (void)state;
     static const struct {
         struct bw_selector selector;
+        const char *key, *value;
         enum outcome known, unknown; /* with, and without, the namespace's metadata */
     } rows[] = {
-        {RULE(RESOURCE, LOOK("^tier$", "gold")), YES, YES},
-        {RULE(RESOURCE, LOOK("ie", "^g")), YES, YES}, /* unanchored unless it says so */
-        {RULE(RESOURCE, LOOK("^tier$", "^GOLD$")), NO, NO},
-        {RULE(RESOURCE, LOOK("^note$", "^kept$")), YES, YES}, /* annotations as well */
-        {RULE(RESOURCE, LOOK("^tier$", "kept")), NO, NO},
-        {RULE(RESOURCE, LOOK("name", "^web$"), .by_name = true), YES, YES},
-        {RULE(RESOURCE, LOOK("name", "^web$")), NO, NO},
-        {RULE(RESOURCE, LOOK("^breakglass$", "true")), NO, NO}, /* the template's */
-        {RULE(RESOURCE, LOOK("^breakglass$", "true"), .mode = BW_MODE_BREAK_GLASS), YES, YES},
-        {RULE(TEMPLATE, LOOK("^breakglass$", "true")), YES, YES},
-        {RULE(TEMPLATE, LOOK("^tier$", "gold")), NO, NO},
-        {RULE(NAMESPACE, LOOK("^env$", "prod")), YES, UNDECIDED},
-        {RULE(NAMESPACE, LOOK("^env$", "test")), NO, UNDECIDED},
-        {RULE(NAMESPACE, LOOK("^tier$", "gold")), NO, UNDECIDED}, /* the object's */
-        {RULE(NAMESPACE, LOOK("^name$", "^team-"), .by_name = true), YES, YES},
-        {RULE(NAMESPACE, LOOK("^name$", "^prod-"), .by_name = true), NO, UNDECIDED},
-        {RULE(NAMESPACE, LOOK("metadata.name", "^team-a$")), YES, YES},
-        {RULE(NAMESPACE, LOOK(".*", "nginx")), NO, UNDECIDED}, /* never tried on the image instead */
-        {RULE(IMAGE, LOOK(NULL, "^nginx")), YES, YES},
-        {RULE(IMAGE, LOOK(NULL, "^docker.io/library/")), YES, YES},
-        {RULE(IMAGE, LOOK(NULL, "^nginx"), .image_match = BW_MATCH_NORMALIZED), NO, NO},
-        {RULE(IMAGE, LOOK(NULL, "^docker.io/"), .image_match = BW_MATCH_WRITTEN), NO, NO},
-        {RULE(SERVICE_ACCOUNT, LOOK(NULL, "^default$")), YES, YES},
-        {RULE(USER, LOOK(NULL, "^alice$")), YES, YES},
-        {RULE(USER, LOOK(NULL, "^dev$")), NO, NO},
-        {RULE(RESOURCE, LOOK("^long$", "(a|aa)+$")), UNDECIDED, UNDECIDED}, /* exhausts itself */
-        {RULE(RESOURCE, LOOK("^long$", "b")), NO, NO},
+        {{.resource_type = BW_TYPE_RESOURCE}, "^tier$", "gold", YES, YES},
+        {{.resource_type = BW_TYPE_RESOURCE}, "ie", "^g", YES, YES}, /* unanchored unless it says so */
+        {{.resource_type = BW_TYPE_RESOURCE}, "^tier$", "^GOLD$", NO, NO},
+        {{.resource_type = BW_TYPE_RESOURCE}, "^note$", "^kept$", YES, YES}, /* annotations as well */
+        {{.resource_type = BW_TYPE_RESOURCE}, "^tier$", "kept", NO, NO},
+        {{.resource_type = BW_TYPE_RESOURCE, .by_name = true}, "name", "^web$", YES, YES},
+        {{.resource_type = BW_TYPE_RESOURCE}, "name", "^web$", NO, NO},
+        {{.resource_type = BW_TYPE_RESOURCE}, "^breakglass$", "true", NO, NO}, /* the template's */
+        {{.resource_type = BW_TYPE_RESOURCE, .mode = BW_MODE_BREAK_GLASS}, "^breakglass$", "true", YES, YES},
+        {{.resource_type = BW_TYPE_TEMPLATE}, "^breakglass$", "true", YES, YES},
+        {{.resource_type = BW_TYPE_TEMPLATE}, "^tier$", "gold", NO, NO},
+        {{.resource_type = BW_TYPE_NAMESPACE}, "^env$", "prod", YES, UNDECIDED},
+        {{.resource_type = BW_TYPE_NAMESPACE}, "^env$", "test", NO, UNDECIDED},
+        {{.resource_type = BW_TYPE_NAMESPACE}, "^tier$", "gold", NO, UNDECIDED}, /* the object's */
+        {{.resource_type = BW_TYPE_NAMESPACE, .by_name = true}, "^name$", "^team-", YES, YES},
+        {{.resource_type = BW_TYPE_NAMESPACE, .by_name = true}, "^name$", "^prod-", NO, UNDECIDED},
+        {{.resource_type = BW_TYPE_NAMESPACE}, "metadata.name", "^team-a$", YES, YES},
+        {{.resource_type = BW_TYPE_NAMESPACE}, ".*", "nginx", NO, UNDECIDED}, /* never tried on the image instead */
+        {{.resource_type = BW_TYPE_IMAGE}, NULL, "^nginx", YES, YES},
+        {{.resource_type = BW_TYPE_IMAGE}, NULL, "^docker.io/library/", YES, YES},
+        {{.resource_type = BW_TYPE_IMAGE, .image_match = BW_MATCH_NORMALIZED}, NULL, "^nginx", NO, NO},
+        {{.resource_type = BW_TYPE_IMAGE, .image_match = BW_MATCH_WRITTEN}, NULL, "^docker.io/", NO, NO},
+        {{.resource_type = BW_TYPE_SERVICE_ACCOUNT}, NULL, "^default$", YES, YES},
+        {{.resource_type = BW_TYPE_USER}, NULL, "^alice$", YES, YES},
+        {{.resource_type = BW_TYPE_USER}, NULL, "^dev$", NO, NO},
+        {{.resource_type = BW_TYPE_RESOURCE}, "^long$", "(a|aa)+$", UNDECIDED, UNDECIDED}, /* exhausts itself */
+        {{.resource_type = BW_TYPE_RESOURCE}, "^long$", "b", NO, NO},
     };
     for (size_t i = 0; i < BW_LENGTH(rows); i++) {
-        const struct bw_selector *selector = &rows[i].selector;
-        if (ask(*selector, &team_a) != rows[i].known || ask(*selector, NULL) != rows[i].unknown) {
-            fail_msg("row %zu: %s %s", i, selector->key_text, selector->value_text);
+        if (ask(rows[i].selector, rows[i].key, rows[i].value, &team_a) != rows[i].known ||
+            ask(rows[i].selector, rows[i].key, rows[i].value, NULL) != rows[i].unknown) {
+            fail_msg("row %zu: %s", i, rows[i].value);
         }
     }
 }
@@ -140,52 +141,47 @@ static void conditions_have_to_hold_together(void **state)
     const struct {
         struct bw_selector selector;
         enum outcome known, unknown;
+        const char *user; /* an expression beside the conditions */
     } rows[] = {
-        {{.namespaces = LIST("x", "team-*")}, YES, YES},
-        {{.namespaces = LIST("team")}, NO, NO},
-        {{.kinds = LIST("Pod", "Deployment")}, YES, YES},
-        {{.kinds = LIST("Pod")}, NO, NO},
-        {{.operations = LIST("UPDATE")}, NO, NO},
-        {{.images = LIST("docker.io/*")}, YES, YES},
-        {{.images = LIST("docker.io/*"), .image_match = BW_MATCH_WRITTEN}, NO, NO},
-        {{.images = LIST("nginx:*"), .image_match = BW_MATCH_NORMALIZED}, NO, NO},
-        {{.people = {.users = LIST("bob")}}, NO, NO},
-        {{.people = {.users = LIST("bob"), .groups = LIST("dev")}}, YES, YES},
-        {{.people = {.users = LIST("dev")}}, NO, NO},
-        {{.people = {.groups = LIST("alice")}}, NO, NO},
-        {{.object_labels = LABELS({"tier", BW_LABEL_IN, LIST("silver", "gold")})}, YES, YES},
-        {{.object_labels = LABELS({"tier", BW_LABEL_NOT_IN, LIST("gold")})}, NO, NO},
-        {{.object_labels = LABELS({"other", BW_LABEL_NOT_IN, LIST("gold")})}, YES, YES},
-        {{.object_labels = LABELS({"tier", BW_LABEL_EXISTS, NULL}, {"other", BW_LABEL_ABSENT, NULL})}, YES, YES},
-        {{.object_labels = LABELS({"tier", BW_LABEL_EXISTS, NULL}, {"other", BW_LABEL_EXISTS, NULL})}, NO, NO},
-        {{.object_labels = LABELS({"breakglass", BW_LABEL_EXISTS, NULL})}, NO, NO},
-        {{.object_labels = LABELS({"breakglass", BW_LABEL_EXISTS, NULL}), .mode = BW_MODE_BREAK_GLASS}, YES, YES},
-        {{.namespace_labels = LABELS({"env", BW_LABEL_IN, LIST("prod")})}, YES, UNDECIDED},
-        {{.namespace_labels = LABELS({"env", BW_LABEL_ABSENT, NULL})}, NO, UNDECIDED},
-        {{.namespace_labels = LABELS({"kubernetes.io/metadata.name", BW_LABEL_IN, LIST("team-a")})}, YES, YES},
+        {{.namespaces = LIST("x", "team-*")}, YES, YES, NULL},
+        {{.namespaces = LIST("team")}, NO, NO, NULL},
+        {{.kinds = LIST("Pod", "Deployment")}, YES, YES, NULL},
+        {{.kinds = LIST("Pod")}, NO, NO, NULL},
+        {{.operations = LIST("UPDATE")}, NO, NO, NULL},
+        {{.images = LIST("docker.io/*")}, YES, YES, NULL},
+        {{.images = LIST("docker.io/*"), .image_match = BW_MATCH_WRITTEN}, NO, NO, NULL},
+        {{.images = LIST("nginx:*"), .image_match = BW_MATCH_NORMALIZED}, NO, NO, NULL},
+        {{.people = {.users = LIST("bob")}}, NO, NO, NULL},
+        {{.people = {.users = LIST("bob"), .groups = LIST("dev")}}, YES, YES, NULL},
+        {{.people = {.users = LIST("dev")}}, NO, NO, NULL},
+        {{.people = {.groups = LIST("alice")}}, NO, NO, NULL},
+        {{.object_labels = LABELS({"tier", BW_LABEL_IN, LIST("silver", "gold")})}, YES, YES, NULL},
+        {{.object_labels = LABELS({"tier", BW_LABEL_NOT_IN, LIST("gold")})}, NO, NO, NULL},
+        {{.object_labels = LABELS({"other", BW_LABEL_NOT_IN, LIST("gold")})}, YES, YES, NULL},
+        {{.object_labels = LABELS({"tier", BW_LABEL_EXISTS, NULL}, {"other", BW_LABEL_ABSENT, NULL})}, YES, YES, NULL},
+        {{.object_labels = LABELS({"tier", BW_LABEL_EXISTS, NULL}, {"other", BW_LABEL_EXISTS, NULL})}, NO, NO, NULL},
+        {{.object_labels = LABELS({"breakglass", BW_LABEL_EXISTS, NULL})}, NO, NO, NULL},
+        {{.object_labels = LABELS({"breakglass", BW_LABEL_EXISTS, NULL}), .mode = BW_MODE_BREAK_GLASS}, YES, YES, NULL},
+        {{.namespace_labels = LABELS({"env", BW_LABEL_IN, LIST("prod")})}, YES, UNDECIDED, NULL},
+        {{.namespace_labels = LABELS({"env", BW_LABEL_ABSENT, NULL})}, NO, UNDECIDED, NULL},
+        {{.namespace_labels = LABELS({"kubernetes.io/metadata.name", BW_LABEL_IN, LIST("team-a")})}, YES, YES, NULL},
         /* a no decides, whatever is not known beside it */
-        {{.namespace_labels = LABELS({"env", BW_LABEL_EXISTS, NULL}), .kinds = LIST("Pod")}, NO, NO},
+        {{.namespace_labels = LABELS({"env", BW_LABEL_EXISTS, NULL}), .kinds = LIST("Pod")}, NO, NO, NULL},
         {{.namespace_labels =
               LABELS({"env", BW_LABEL_EXISTS, NULL}, {"kubernetes.io/metadata.name", BW_LABEL_IN, LIST("b")})},
          NO,
-         NO},
-        {{.namespace_labels = LABELS({"env", BW_LABEL_EXISTS, NULL}),
-          .resource_type = BW_TYPE_USER,
-          .value_text = "^bob$"},
          NO,
-         NO},
-        {{.namespace_labels = LABELS({"env", BW_LABEL_EXISTS, NULL}),
-          .resource_type = BW_TYPE_USER,
-          .value_text = "^alice$"},
-         YES,
-         UNDECIDED},
-        {{.namespaces = LIST("team-*"), .kinds = LIST("Deployment"), .operations = LIST("CREATE")}, YES, YES},
-        {{.namespaces = LIST("team-*"), .kinds = LIST("Deployment"), .operations = LIST("UPDATE")}, NO, NO},
+         NULL},
+        {{.namespace_labels = LABELS({"env", BW_LABEL_EXISTS, NULL})}, NO, NO, "^bob$"},
+        {{.namespace_labels = LABELS({"env", BW_LABEL_EXISTS, NULL})}, YES, UNDECIDED, "^alice$"},
+        {{.namespaces = LIST("team-*"), .kinds = LIST("Deployment"), .operations = LIST("CREATE")}, YES, YES, NULL},
+        {{.namespaces = LIST("team-*"), .kinds = LIST("Deployment"), .operations = LIST("UPDATE")}, NO, NO, NULL},
     };
     for (size_t i = 0; i < BW_LENGTH(rows); i++) {
         struct bw_selector selector = rows[i].selector;
-        selector.resource_type = selector.value_text == NULL ? BW_TYPE_NONE : selector.resource_type;
-        if (ask(selector, &team_a) != rows[i].known || ask(selector, NULL) != rows[i].unknown) {
+        selector.resource_type = rows[i].user == NULL ? BW_TYPE_NONE : BW_TYPE_USER;
+        if (ask(selector, NULL, rows[i].user, &team_a) != rows[i].known ||
+            ask(selector, NULL, rows[i].user, NULL) != rows[i].unknown) {
             fail_msg("row %zu", i);
         }
     }

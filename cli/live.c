@@ -218,24 +218,23 @@ static int update_needs(struct bw_live *live, struct bw_error *err)
     return status;
 }
 
-static int load_bundles(struct bw_live *live, struct bw_error *err)
+/* A set that differs from the one in force takes its place. */
+static int take_bundles(struct bw_live *live, struct bw_error *err)
 {
     struct bw_config *config = bw_slot_acquire(&live->config);
-    struct bw_bundle_set *set = NULL;
-    int status = bw_bundle_folder_load(&set, live->folder, config->default_bundle, config->default_patterns, err);
-    if (set != NULL && bw_bundle_set_find(set, NULL) == NULL) {
-        const char *why = bw_bundle_set_count(set) == 0 ? "no bundle is in force: onError.noBundle decides"
-                          : config->default_bundle == NULL
-                              ? "several bundles and none is bundles.default: onError.noBundle "
-                                "decides"
-                              : "no bundle has the id of bundles.default: onError.noBundle "
-                                "decides";
-        bw_log(BW_LOG_ERROR, why, BW_FI("bundles", bw_bundle_set_count(set)), BW_F("default", config->default_bundle));
-    }
+    struct bw_bundle_set *set = bw_bundle_store_make(live->store, config->default_bundle);
     bw_config_release(config);
     if (set != NULL) {
         bw_slot_replace(&live->bundles, set);
     }
+    return update_needs(live, err);
+}
+
+static int load_folder(struct bw_live *live, struct bw_error *err)
+{
+    struct bw_config *config = bw_slot_acquire(&live->config);
+    int status = bw_bundle_folder_feed(live->store, live->bundles_path, config->default_patterns, err);
+    bw_config_release(config);
     return status;
 }
 
@@ -263,10 +262,10 @@ int bw_live_build(struct bw_live *live, struct bw_error *err)
 {
     struct bw_error cache = {0};
     bool recovered = false;
-    live->folder = bw_bundle_folder_create(live->bundles_path);
-    if (load_bundles(live, err) != 0 || open_access(live, live->first, err) != 0 ||
+    live->store = bw_bundle_store_create(NULL);
+    if (load_folder(live, err) != 0 || open_access(live, live->first, err) != 0 ||
         bw_catalog_open(&live->catalog, live->first, on_news, live, &recovered, &cache, err) != 0 ||
-        update_needs(live, err) != 0 || bw_verdicts_create(&live->verdicts, 0, on_news, live, err) != 0 ||
+        take_bundles(live, err) != 0 || bw_verdicts_create(&live->verdicts, 0, on_news, live, err) != 0 ||
         open_kubernetes(live, err) != 0) {
         return -1;
     }
@@ -375,8 +374,11 @@ void bw_live_refresh(void *payload, const char *folder)
     refresh_credentials(live, config);
     refresh_certificate(live, config);
     bw_config_release(config);
-    if (load_bundles(live, &err) != 0 || update_needs(live, &err) != 0) {
+    if (load_folder(live, &err) != 0) {
         bw_log(BW_LOG_ERROR, "bundles not reloaded", BW_F("error", err.message));
+    }
+    if (take_bundles(live, &err) != 0) {
+        bw_log(BW_LOG_ERROR, "what bundles need is not asked for", BW_F("error", err.message));
     }
     close_unused(live);
     pthread_mutex_unlock(&live->refresh);
@@ -443,7 +445,7 @@ void bw_live_end(struct bw_live *live)
     if (server != NULL) {
         bw_server_destroy(server);
     }
-    bw_bundle_folder_destroy(live->folder);
+    bw_bundle_store_destroy(live->store);
     bw_slot_clear(&live->source);
     bw_slot_clear(&live->bundles);
     bw_slot_clear(&live->config);

@@ -30,7 +30,7 @@ struct bw_live {
     struct bw_verdicts *verdicts;
     struct bw_kube_client *kube;   /* NULL: there is no API server to ask */
     struct bw_kube_lookup *lookup; /* of it */
-    struct bw_bundle_folder *folder;
+    struct bw_bundle_store *store;
     struct bw_server *server; /* NULL until it is there; read by other threads */
     struct bw_watch_dir *watch;
     pthread_mutex_t refresh;

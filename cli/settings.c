@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/str.h"
 #include "base/watch_dir.h"
 #include "base/yaml.h"
 #include "image/layout.h"
@@ -95,8 +96,11 @@ int bw_settings_load(struct bw_config **out, const struct bw_arguments *argument
 
 void bw_bundle_name_of(char *out, size_t size, const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1, *dot = strrchr(name, '.');
-    int len = dot == NULL || dot == name ? (int)strlen(name) : (int)(dot - name);
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+    struct bw_str rest = bw_str_from(name);
+    rest.len -= bw_str_ends_with(rest, ".gz") ? strlen(".gz") : bw_str_ends_with(rest, ".zst") ? strlen(".zst") : 0;
+    const char *dot = memrchr(name, '.', rest.len);
+    int len = dot == NULL || dot == name ? (int)rest.len : (int)(dot - name);
     (void)snprintf(out, size, "%.*s", len, name);
 }
 

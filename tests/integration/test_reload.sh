@@ -55,10 +55,10 @@ metric() { wait_for 5 bash -c "curl -sf '$metrics/metrics' | grep -qxF '$1'" || 
 volume 2
 check "a swapped volume is in force at once" logged "\"bundle loaded\".*$(sha256sum <"$dir/bundles/..v2/demo.json" | cut -c1-64)"
 bundle "$dir/bundles/later.json" demo three
-check "the second bundle of an id is refused by its file's name" logged 'an earlier file has a bundle of this id.*later.json'
-check "and counted" metric 'breakwater_bundle_valid{file="later.json"} 0'
+check "the second bundle of an id is refused by its file's name" logged '"bundle refused: its id is taken".*later.json.*demo.json'
+check "and counted" metric 'breakwater_bundle_valid{bundle="demo",origin="file later.json"} 0'
 rm "$dir/bundles/later.json"
-check "a file that is taken away is noticed" logged '"bundle file is gone".*later.json'
+check "a file that is taken away is noticed" logged '"bundle is gone".*later.json'
 
 # ---- configuration ----
 denied_with() { review reload pod-create image=registry.invalid/app:1 | tee /dev/stderr | grep -qF "$1"; }

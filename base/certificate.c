@@ -3,6 +3,7 @@
 #include "base/certificate.h"
 
 #include "base/deadline.h"
+#include "base/limits.h"
 #include "base/str.h"
 
 #include <arpa/inet.h>
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BACKDATED_S = 300, SERIAL_BITS = 127 }; /* clocks differ; a serial is positive and at most 20 bytes */
+enum { SERIAL_BITS = 128 }; /* positive, and at most 20 bytes */
 
 static int library_error(struct bw_error *err, const char *what)
 {
@@ -174,7 +175,7 @@ static int frame_fill(X509 *certificate, const struct bw_certificate_request *re
     if (!X509_set_version(certificate, X509_VERSION_3) || serial_set(certificate) ||
         subject_set(certificate, request->common_name) ||
         !X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate)) ||
-        !X509_time_adj_ex(X509_getm_notBefore(certificate), 0, -(long)BACKDATED_S, &now) ||
+        !X509_time_adj_ex(X509_getm_notBefore(certificate), 0, -(long)BW_CERTIFICATE_BACKDATED_S, &now) ||
         !X509_time_adj_ex(X509_getm_notAfter(certificate), (int)(request->lifetime_s / 86400),
                           (long)(request->lifetime_s % 86400), &now) ||
         !X509_set_pubkey(certificate, key))
@@ -328,6 +329,37 @@ int bw_certificate_read(struct bw_certificate_facts *out, const char *pem, size_
     if (result == 0)
         *out = facts;
     return result;
+}
+
+int bw_certificate_split(const char *const **out, size_t *n_out, const char *pem, struct bw_arena *arena,
+                         struct bw_error *err)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
+    const char **texts = bw_arena_array(arena, BW_MAX_CERTIFICATES + 1, sizeof(*texts));
+    size_t n = 0;
+    if (!texts)
+        return bw_arena_spent(err);
+    for (const char *at = pem, *stop; (at = strstr(at, begin)) && (stop = strstr(at, end)); at = stop) {
+        stop += sizeof(end) - 1;
+        if (n == BW_MAX_CERTIFICATES)
+            return bw_error_set(err, BW_ELIMIT, "more than %d certificates in one text", BW_MAX_CERTIFICATES);
+        texts[n] = bw_arena_printf(arena, "%.*s\n", (int)(stop - at), at);
+        if (!texts[n++])
+            return bw_arena_spent(err);
+    }
+    *out = texts;
+    *n_out = n;
+    return 0;
+}
+
+bool bw_certificate_signed_by(const char *certificate, const char *ca)
+{
+    X509 *parsed = certificate_parse(certificate, strlen(certificate)), *issuer = certificate_parse(ca, strlen(ca));
+    bool is = parsed && issuer && X509_verify(parsed, X509_get0_pubkey(issuer)) == 1;
+    ERR_clear_error();
+    X509_free(parsed);
+    X509_free(issuer);
+    return is;
 }
 
 int bw_certificate_key_matches(const char *certificate, const char *key, struct bw_error *err)

@@ -3,9 +3,12 @@
 
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* X.509 by libcrypto: a self-signed CA and a serving certificate under it, ECDSA P-256, SHA-256. */
+enum { BW_CERTIFICATE_BACKDATED_S = 300 }; /* notBefore lies so far back: clocks differ */
+
 struct bw_certificate_request {
     const char *common_name;
     const char *const *dns_names; /* NULL-terminated; may be NULL */
@@ -29,6 +32,12 @@ struct bw_certificate_facts {
 };
 int bw_certificate_read(struct bw_certificate_facts *out, const char *pem, size_t len, struct bw_arena *arena,
                         struct bw_error *err) BW_MUST_CHECK;
+/* The certificates of a PEM text, each with its own lines; other blocks are passed over. At most BW_MAX_CERTIFICATES.
+ */
+int bw_certificate_split(const char *const **out, size_t *n_out, const char *pem, struct bw_arena *arena,
+                         struct bw_error *err) BW_MUST_CHECK;
+/* Whether the CA's key signed the certificate, at whatever time. */
+bool bw_certificate_signed_by(const char *certificate, const char *ca);
 /* 0 if the key belongs to the certificate. */
 int bw_certificate_key_matches(const char *certificate, const char *key, struct bw_error *err) BW_MUST_CHECK;
 

@@ -1,6 +1,8 @@
 /* Clocks: the monotonic one for every wait, the wall clock for the few who may ask (base/deadline.h). */
 #include "base/deadline.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int64_t bw_monotonic_ms(void)
@@ -49,6 +51,15 @@ void bw_time_format(char *out, int64_t seconds)
     gmtime_r(&clamped, &utc);
     if (strftime(out, 21, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
         out[0] = '\0';
+}
+
+void bw_time_format_micro(char *out)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    bw_time_format(out, (int64_t)now.tv_sec);
+    char *end = out + strlen(out) - 1; /* the Z comes after the fraction */
+    (void)snprintf(end, 9, ".%06uZ", (unsigned)(now.tv_nsec / 1000) % 1000000U);
 }
 
 int bw_time_parse(int64_t *out, const char *text)

@@ -18,6 +18,8 @@ bool bw_deadline_passed(struct bw_deadline deadline);
 
 /* RFC 3339 / ISO 8601 in UTC ("2026-01-02T03:04:05Z") from seconds since 1970; out holds at least 21 bytes. */
 void bw_time_format(char *out, int64_t seconds);
+/* This moment with microseconds ("2026-01-02T03:04:05.000006Z"), as the Kubernetes API has it; at least 28 bytes. */
+void bw_time_format_micro(char *out);
 /* The way back, an offset like +01:00 instead of Z allowed; -1 for anything else. */
 int bw_time_parse(int64_t *out, const char *text);
 

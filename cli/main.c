@@ -11,7 +11,7 @@
 const struct bw_command *const bw_commands[] = {
     &bw_command_serve, &bw_command_evaluate, &bw_command_analyze,
     &bw_command_check, &bw_command_test,     &bw_command_explain,
-    &bw_command_certs, &bw_command_version,  NULL,
+    &bw_command_certs, &bw_command_uninstall, &bw_command_version,  NULL,
 };
 
 static size_t find_option(const struct bw_command *command, const char *name, size_t len)

@@ -165,12 +165,9 @@ static bool take_token(struct bw_events *events, const struct bw_event *event, i
 
 static void put_micro_time(struct bw_buf *buf, const char *name)
 {
-    struct timespec now;
     char text[32];
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    bw_time_format(text, now.tv_sec);
-    text[strlen(text) - 1] = '\0'; /* the Z comes after the fraction */
-    bw_buf_printf(buf, "\"%s\":\"%s.%06ldZ\"", name, text, now.tv_nsec / 1000);
+    bw_time_format_micro(text);
+    bw_buf_printf(buf, "\"%s\":\"%s\"", name, text);
 }
 
 static void put_member(struct bw_buf *buf, const char *name, const char *text)

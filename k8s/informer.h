@@ -21,7 +21,8 @@ struct bw_informer_options {
     void (*settled)(void *payload); /* a list is complete, or the events that came in one piece are told */
     /* The server cannot be listed or watched; tried again in retry_ms. NULL: nobody wants to know. */
     void (*trouble)(void *payload, const struct bw_error *err, int64_t retry_ms);
-    /* Listed or opened anew: "timeout" (the server's own end of a watch), "gone", "cut", "error". NULL as above. */
+    /* A watch stands again, and why it had to: "timeout" (the server's own end of it), "gone", "cut", "error". NULL as
+     * above. */
     void (*restarted)(void *payload, const char *reason);
     void *payload;
 };

@@ -1,5 +1,6 @@
 /* breakwater evaluate: one bundle, one or more images, a verdict each. */
 #include "cli/evaluate.h"
+#include "cli/evaluate_manifests.h"
 #include "cli/previous.h"
 
 #include "base/deadline.h"
@@ -221,6 +222,12 @@ static int check_usage(const struct bw_arguments *arguments, int output)
 {
     bool document = bw_argument(arguments, "analysis") != NULL, explain = bw_argument(arguments, "explain") != NULL;
     bool compare = bw_argument(arguments, "compare") != NULL, report = output == SARIF || output == JUNIT;
+    if (bw_argument(arguments, "filename") != NULL) {
+        return bw_argument(arguments, "bundle") != NULL && arguments->n_operands == 0 && !document && !compare &&
+                       !explain && !report
+                   ? 0
+                   : bw_trouble(arguments, "-f goes with --bundle, and with --output table or json");
+    }
     if (bw_argument(arguments, "bundle") == NULL ||
         (document ? arguments->n_operands > 1 : arguments->n_operands == 0)) {
         return bw_trouble(arguments, "--bundle FILE and an image, or --analysis FILE, are needed");
@@ -244,7 +251,9 @@ static int run(const struct bw_arguments *arguments)
         return BW_EXIT_TROUBLE;
     }
     int status = BW_EXIT_TROUBLE;
-    if (load_bundles(&at) == 0) {
+    if (bw_argument(arguments, "filename") != NULL) {
+        status = bw_evaluate_manifests(arguments, config, output == JSON);
+    } else if (load_bundles(&at) == 0) {
         at.config = config;
         at.writer = at.other == NULL ? writers[output] : comparisons[output];
         at.show.explain = bw_argument(arguments, "explain") != NULL;
@@ -281,6 +290,14 @@ static const struct bw_option options[] = {
      "Tell all about the decision: the mapping that was chosen and why those before it were not, the image lists, and "
      "every rule with its outcome, its findings and what forgave them. With --output table or json.",
      false},
+    {"filename", "PATH",
+     "Or -f: Kubernetes manifests, a file, a folder or - for standard input. Every workload in them is answered as an "
+     "admission would: by the policySelectors, exemptions and settings of the configuration, Namespaces in the "
+     "manifests being taken as they stand there.",
+     true},
+    {"namespace", "NAME", "Or -n, with -f: of objects that name none. Default: default.", false},
+    {"as", "USER", "With -f: who creates the objects, for selectors and exemptions that ask.", false},
+    {"as-group", "GROUP", "With -f: a group of that user; may be repeated.", true},
     {"compare", "FILE",
      "Evaluate this bundle, too, on the same images at the same instant, and show only what would change.", false},
     {0},
@@ -292,7 +309,8 @@ const struct bw_command bw_command_evaluate = {
     .synopsis = "breakwater evaluate --bundle FILE [--explain] [--output FORMAT] [--config FILE] [--platform PLATFORM] "
                 "IMAGE...\n"
                 "breakwater evaluate --bundle FILE --compare FILE [--output FORMAT] IMAGE...\n"
-                "breakwater evaluate --bundle FILE --analysis FILE [--explain] [--output FORMAT] [IMAGE]",
+                "breakwater evaluate --bundle FILE --analysis FILE [--explain] [--output FORMAT] [IMAGE]\n"
+                "breakwater evaluate --bundle FILE -f PATH... [--config FILE] [--output table|json]",
     .description = "Pulls and analyses each image (a registry reference, or oci:DIR[:TAG] for an OCI layout folder) "
                    "and evaluates the "
                    "bundle on it, as an admission would: the same code decides.\n\nCredentials come from the "
@@ -300,7 +318,8 @@ const struct bw_command bw_command_evaluate = {
                    "$REGISTRY_AUTH_FILE, else from ~/.docker/config.json.",
     .options = options,
     .exit_status =
-        "0 every image passes, 1 one is stopped, 2 it could not be told: a bundle with faults, an image that cannot be "
+        "0 every image (with -f: every object) passes, 1 one is stopped, 2 it could not be told: a bundle with faults, "
+        "an image that cannot be "
         "analysed, a rule that cannot be evaluated.\nWith --compare: 0 nothing changes, 1 something changes, 2 it "
         "could "
         "not be told for some image.",
@@ -308,6 +327,7 @@ const struct bw_command bw_command_evaluate = {
                 "  breakwater evaluate --bundle prod.json oci:./build/image:latest --output json\n"
                 "  breakwater evaluate --bundle prod.json --explain registry.example/shop/cart:9\n"
                 "  breakwater evaluate --bundle prod.json --compare next.json registry.example/shop/cart:9\n"
-                "  breakwater evaluate --bundle prod.json --output sarif oci:./build/image >breakwater.sarif",
+                "  breakwater evaluate --bundle prod.json --output sarif oci:./build/image >breakwater.sarif\n"
+                "  helm template ./chart | breakwater evaluate --bundle prod.json --config config.yaml -f -",
     .run = run,
 };

@@ -9,9 +9,8 @@
 #include <string.h>
 
 const struct bw_command *const bw_commands[] = {
-    &bw_command_serve, &bw_command_evaluate, &bw_command_analyze,
-    &bw_command_check, &bw_command_test,     &bw_command_explain,
-    &bw_command_certs, &bw_command_uninstall, &bw_command_version,  NULL,
+    &bw_command_serve,   &bw_command_evaluate, &bw_command_analyze,   &bw_command_check,   &bw_command_test,
+    &bw_command_explain, &bw_command_certs,    &bw_command_uninstall, &bw_command_version, NULL,
 };
 
 static size_t find_option(const struct bw_command *command, const char *name, size_t len)
@@ -134,10 +133,22 @@ static int unknown_option(const struct bw_arguments *arguments, const char *text
                       near == NULL ? "" : ", did you mean --", near == NULL ? "" : near, arguments->command->name);
 }
 
+/* As kubectl has them: -f FILE, -n NAME. */
+static const char *spelt_out(const char *text)
+{
+    static const char *const letters[][2] = {{"-f", "--filename"}, {"-n", "--namespace"}};
+    for (size_t i = 0; i < BW_LENGTH(letters); i++) {
+        if (strcmp(text, letters[i][0]) == 0) {
+            return letters[i][1];
+        }
+    }
+    return text;
+}
+
 /* One option at argv[at]; *used is the number of words it took. 0, or the exit status of trouble. */
 static int take_option(struct bw_arguments *arguments, char **argv, int argc, int at, int *used)
 {
-    const char *text = argv[at], *name = text + 2, *equals = strchr(name, '=');
+    const char *text = spelt_out(argv[at]), *name = text + 2, *equals = strchr(name, '=');
     size_t len = equals == NULL ? strlen(name) : (size_t)(equals - name);
     size_t i = strncmp(text, "--", 2) == 0 && len > 0 ? find_option(arguments->command, name, len) : BW_MAX_OPTIONS;
     const struct bw_option *option = i == BW_MAX_OPTIONS ? NULL : &arguments->command->options[i];

@@ -13,16 +13,16 @@
 #include <string.h>
 
 static const struct bw_workload workloads[] = {
-    {"", "pods", "", "spec", false},
-    {"", "pods", "ephemeralcontainers", "spec", false},
-    {"", "podtemplates", "", "template.spec", true},
-    {"", "replicationcontrollers", "", "spec.template.spec", true},
-    {"apps", "deployments", "", "spec.template.spec", true},
-    {"apps", "replicasets", "", "spec.template.spec", true},
-    {"apps", "statefulsets", "", "spec.template.spec", true},
-    {"apps", "daemonsets", "", "spec.template.spec", true},
-    {"batch", "jobs", "", "spec.template.spec", true},
-    {"batch", "cronjobs", "", "spec.jobTemplate.spec.template.spec", true},
+    {"", "Pod", "pods", "", "spec", false},
+    {"", "Pod", "pods", "ephemeralcontainers", "spec", false},
+    {"", "PodTemplate", "podtemplates", "", "template.spec", true},
+    {"", "ReplicationController", "replicationcontrollers", "", "spec.template.spec", true},
+    {"apps", "Deployment", "deployments", "", "spec.template.spec", true},
+    {"apps", "ReplicaSet", "replicasets", "", "spec.template.spec", true},
+    {"apps", "StatefulSet", "statefulsets", "", "spec.template.spec", true},
+    {"apps", "DaemonSet", "daemonsets", "", "spec.template.spec", true},
+    {"batch", "Job", "jobs", "", "spec.template.spec", true},
+    {"batch", "CronJob", "cronjobs", "", "spec.jobTemplate.spec.template.spec", true},
 };
 
 const struct bw_image_list bw_image_lists[BW_IMAGE_LISTS] = {
@@ -40,6 +40,14 @@ const struct bw_workload *bw_workload_find(const char *group, const char *resour
     for (size_t i = 0; i < BW_LENGTH(workloads); i++)
         if (strcmp(workloads[i].resource, resource) == 0 && strcmp(workloads[i].group, group) == 0 &&
             strcmp(workloads[i].subresource, subresource) == 0)
+            return &workloads[i];
+    return NULL;
+}
+
+const struct bw_workload *bw_workload_of_kind(const char *group, const char *kind)
+{
+    for (size_t i = 0; i < BW_LENGTH(workloads); i++)
+        if (strcmp(workloads[i].kind, kind) == 0 && strcmp(workloads[i].group, group) == 0)
             return &workloads[i];
     return NULL;
 }

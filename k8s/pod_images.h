@@ -29,13 +29,15 @@ struct bw_pod_images {
 };
 
 struct bw_workload { /* a row of the table of workload kinds */
-    const char *group, *resource, *subresource;
+    const char *group, *kind, *resource, *subresource;
     const char *path; /* of the pod spec: "spec.template.spec" */
     bool template;
 };
 
 /* The row of a built-in kind, or NULL. */
 const struct bw_workload *bw_workload_find(const char *group, const char *resource, const char *subresource);
+/* The same by the kind that manifests name ("Deployment"). */
+const struct bw_workload *bw_workload_of_kind(const char *group, const char *kind);
 /* Subresources that carry no image of their own: status, scale, exec, ... */
 bool bw_subresource_imageless(const char *subresource);
 /* One list of a pod spec: "containers", "initContainers", ...; in the order in which images are reported. */

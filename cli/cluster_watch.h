@@ -2,28 +2,32 @@
 #define BW_CLI_CLUSTER_WATCH_H
 
 #include "k8s/informer.h"
+#include "k8s/metadata_store.h"
 #include "webhook/server.h"
 
 /*
  * The informers of one client while breakwater serves: started and stopped here, their troubles said in the log once
- * per change of state, their health in metrics, their first lists part of readiness.
+ * per change of state, their health in metrics, their first lists part of readiness. Safe to share between threads.
  */
 struct bw_cluster_watch;
 
 struct bw_cluster_watch_options {
     const char
         *resource; /* "namespaces": in the log, in metrics, as the check of readiness; static. May occur twice. */
-    struct bw_informer_options informer; /* borrowed texts live as long as the watch; trouble and restarted stay NULL */
+    struct bw_informer_options informer; /* trouble and restarted stay NULL */
 };
 
 struct bw_cluster_watch *bw_cluster_watch_create(struct bw_kube_client *client);
 void bw_cluster_watch_destroy(struct bw_cluster_watch *watch); /* joins all informers within seconds; NULL is fine */
-/* Starts it. From one thread, before the first tick. */
 int bw_cluster_watch_add(struct bw_cluster_watch *watch, const struct bw_cluster_watch_options *options,
                          struct bw_error *err) BW_MUST_CHECK;
+/* Keeps the metadata of what has no namespace ("namespaces", "nodes") in the store, which outlives the watch. */
+int bw_cluster_watch_metadata(struct bw_cluster_watch *watch, const char *resource, struct bw_metadata_store *store,
+                              struct bw_error *err) BW_MUST_CHECK;
 /* The first lists of this resource are complete. */
-bool bw_cluster_watch_synced(const struct bw_cluster_watch *watch, const char *resource);
-/* Readiness, given up after a minute, and metrics; once a second. watch NULL is fine. */
+bool bw_cluster_watch_synced(struct bw_cluster_watch *watch, const char *resource);
+/* Metrics and readiness, which waits a minute for a first list, and not at all for one that is forbidden; once a
+ * second. watch NULL is fine. */
 void bw_cluster_watch_tick(struct bw_cluster_watch *watch, struct bw_server *server);
 
 #endif

@@ -120,8 +120,7 @@ static void read_group(const struct walk *walk, const json_t *node, const char *
             return;
         }
         size_t row = strchr(name, '.') ? table->n_keys : find_key(table, path, &group, &foreign);
-        if (foreign && table == &bw_config_table && !reader->foreign)
-            reader->foreign = place;
+        reader->foreign = reader->foreign || (foreign && table == &bw_config_table);
         if (row == table->n_keys && !group)
             bw_config_problem(reader, "unknown_key", place, suggest(table, prefix, name, reader->arena), "no such key");
         else if (json_is_null(value)) /* as if it were not there */
@@ -225,10 +224,9 @@ static void check_whole(struct bw_config_reader *reader, const struct bw_config 
                 bw_config_problem(reader, "value_invalid", listeners[i][0], NULL,
                                   "another listener has this address already");
     if (reader->foreign && !is_given(reader, "onNoSelectorMatch"))
-        bw_config_warning(
-            reader, "default_differs", reader->foreign,
-            "an image that no selector matches falls to the default bundle; Anchore's controller admits it, "
-            "which here takes onNoSelectorMatch: allow");
+        bw_config_warning(reader, "default_differs", "/onNoSelectorMatch",
+                          "not given, so images that no selector matches fall to the default bundle; Anchore's "
+                          "controller admits them, which here is called allow");
 }
 
 /* A hash of what every row holds, as written. */

@@ -74,7 +74,7 @@ struct bw_config_reader {
     size_t len;
     const json_t *given[128]; /* by row: what stands in the file, or NULL */
     size_t n_warnings;
-    const char *foreign; /* JSON Pointer of the first key in Anchore's spelling; NULL: none */
+    bool foreign; /* a key of the file is in Anchore's spelling */
     bool spent;
 };
 

@@ -51,6 +51,15 @@ json.dump(bundle, open(sys.argv[1], "w"))
 PY
 check "a bundle of 10 MB loads" says 0 ': 0 errors' bw check "$BW_TMP/ten-megabytes.json"
 check "not a bundle" says '1|2' . bw check README.md
+check "a configuration of Anchore's controller" says 0 '0 errors, 7 warnings' bw check tests/data/controller-config/chart.json
+check "and its faults" says 1 'odd.json:6:145: error: /POLICYSELECTORS/2/mode: .*' bw check tests/data/controller-config/odd.json
+settings_are_told_from_bundles() {
+    local key
+    for key in $(bw explain config --output markdown | grep -oE '^\| `[A-Za-z]+' | cut -c4- | sort -u) PolicySelectors selectors; do
+        echo "$key: ~" | bw check - | grep -q '0 errors' || { echo "a bundle: $key" && return 1; }
+    done
+}
+check "no setting is taken for a member of a bundle" settings_are_told_from_bundles
 check "a file that is not there" says 2 'nowhere' bw check "$BW_TMP/nowhere.json"
 
 from_stdin() { says "$1" 'stdin:[0-9]+:[0-9]+: error' bw check - <"$BW_TMP/ten.json"; }

@@ -350,8 +350,8 @@ static void warnings_do_not_refuse(void **state)
     } rows[] = {
         {"policySelectors: []\n", NULL, NULL},
         {"PolicySelectors: []\nonNoSelectorMatch: allow\n", NULL, NULL},
-        {"PolicySelectors: []\n", "/PolicySelectors", "default_differs"},
-        {"selectors: []\n", "/selectors", "default_differs"},
+        {"PolicySelectors: []\n", "/onNoSelectorMatch", "default_differs"},
+        {"selectors: []\n", "/onNoSelectorMatch", "default_differs"},
         {"ANCHOREENDPOINT: x\nonNoSelectorMatch: policy\n", "/ANCHOREENDPOINT", "ignored"},
         {"validator: {enabled: {}}\nonNoSelectorMatch: policy\n", "/validator/enabled", "ignored"},
         {ONE("PolicyReference: {UserName: x, policyBundleID: y}"), "/policySelectors/0/PolicyReference/UserName",

@@ -1,9 +1,10 @@
-/* breakwater check: every fault of bundles, of ConfigMaps that hold them, and of configuration files, with place and
- * suggestion. */
+/* breakwater check: every fault of bundles, of ConfigMaps that hold them, in files or in a cluster, and of
+ * configuration files, with place and suggestion. */
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/watch_dir.h"
 #include "base/yaml.h"
+#include "cli/cluster.h"
 #include "cli/settings.h"
 #include "cli/test_file.h"
 #include "k8s/bundle_map.h"
@@ -104,7 +105,10 @@ static int check_text(const struct bw_arguments *arguments, const char *place, c
         add_json(all, place, text, len, &problems);
     } else {
         bw_problems_print(stdout, place, text, len, &problems);
-        size_t n_warnings = problems.n_items - problems.n_errors;
+        size_t n_warnings = 0;
+        for (size_t i = 0; i < problems.n_items; i++) {
+            n_warnings += problems.items[i].severity == BW_PROBLEM_WARNING;
+        }
         printf("%s: %zu error%s, %zu warning%s\n", place, problems.n_errors, problems.n_errors == 1 ? "" : "s",
                n_warnings, n_warnings == 1 ? "" : "s");
     }
@@ -284,20 +288,81 @@ static int check_operand(const struct bw_arguments *arguments, const char *opera
     return worst;
 }
 
+/* ---- a cluster ---- */
+
+struct cluster_check {
+    const struct bw_arguments *arguments;
+    json_t *all;
+    size_t n;
+    int worst;
+};
+
+static void check_in_cluster(void *payload, const char *namespace, json_t *config_map)
+{
+    struct cluster_check *check = payload;
+    char place[128];
+    (void)snprintf(place, sizeof(place), "namespace %s", namespace);
+    check->n++;
+    check->worst = worse(check->worst, check_config_map(check->arguments, place, config_map, check->all));
+}
+
+static int check_cluster(const struct bw_arguments *arguments, json_t *all)
+{
+    struct cluster_check check = {.arguments = arguments, .all = all, .worst = BW_EXIT_OK};
+    struct bw_kube_client *client = NULL;
+    struct bw_error err = {0};
+    const char *namespace = bw_argument(arguments, "namespace");
+    bool everywhere = bw_argument(arguments, "all-namespaces") != NULL;
+    if (everywhere && namespace != NULL) {
+        return bw_trouble(arguments, "--namespace and --all-namespaces exclude each other");
+    }
+    if (bw_cluster_open(&client, arguments, &err) != 0) {
+        return bw_trouble(arguments, "%s", err.message);
+    }
+    if (!everywhere && namespace == NULL) {
+        namespace = bw_kube_client_namespace(client);
+    }
+    if (bw_cluster_bundle_maps(client, namespace, check_in_cluster, &check, &err) != 0) {
+        check.worst = bw_trouble(arguments, "%s", err.message);
+    } else if (check.n == 0) {
+        check.worst = bw_trouble(arguments, "%s%s: no ConfigMap has the label breakwater.io/bundle",
+                                 everywhere ? "all namespaces" : "namespace ", everywhere ? "" : namespace);
+    }
+    bw_kube_client_destroy(client);
+    return check.worst;
+}
+
+/* Whether a cluster is asked, -1 for options that say nothing without --cluster. */
+static int wants_cluster(const struct bw_arguments *arguments)
+{
+    static const char *const names[] = {"kubeconfig", "context", "namespace", "all-namespaces"};
+    bool wanted = bw_argument(arguments, "cluster") != NULL;
+    for (size_t i = 0; !wanted && i < BW_LENGTH(names); i++) {
+        if (bw_argument(arguments, names[i]) != NULL) {
+            (void)bw_trouble(arguments, "--%s needs --cluster", names[i]);
+            return -1;
+        }
+    }
+    return wanted;
+}
+
 static int run(const struct bw_arguments *arguments)
 {
-    int output = bw_argument_choice(arguments, "output", outputs), worst = BW_EXIT_OK;
-    if (output < 0) {
+    int output = bw_argument_choice(arguments, "output", outputs), cluster = wants_cluster(arguments);
+    if (output < 0 || cluster < 0) {
         return BW_EXIT_TROUBLE;
     }
-    if (arguments->n_operands == 0) {
+    if (arguments->n_operands == 0 && !cluster) {
         return bw_trouble(
             arguments, "a file is needed: a bundle, a configuration, or a manifest of ConfigMaps; - is standard input");
     }
+    int worst = BW_EXIT_OK;
     json_t *all = output == 1 ? json_array() : NULL;
     for (size_t i = 0; i < arguments->n_operands; i++) {
-        int status = check_operand(arguments, arguments->operands[i], all);
-        worst = status > worst ? status : worst;
+        worst = worse(worst, check_operand(arguments, arguments->operands[i], all));
+    }
+    if (cluster) {
+        worst = worse(worst, check_cluster(arguments, all));
     }
     if (all != NULL) {
         (void)json_dumpf(all, stdout, JSON_INDENT(2));
@@ -310,13 +375,18 @@ static int run(const struct bw_arguments *arguments)
 static const struct bw_option options[] = {
     {"output", "FORMAT", "text (default): FILE:LINE:COLUMN: severity: path: message; or json.", false},
     {"strict", NULL, "Warnings count as errors for the exit status.", false},
+    {"cluster", NULL, "The bundles in ConfigMaps of a cluster, instead of files or beside them.", false},
+    {"namespace", "NAME", "Of the cluster, in place of the context's own.", false},
+    {"all-namespaces", NULL, "Of the cluster: all of them.", false},
+    BW_CLUSTER_OPTIONS,
     {0},
 };
 
 const struct bw_command bw_command_check = {
     .name = "check",
     .summary = "find every fault of bundles, also in ConfigMaps, and configuration files",
-    .synopsis = "breakwater check [--output FORMAT] [--strict] FILE|DIR|-...",
+    .synopsis = "breakwater check [--output FORMAT] [--strict] FILE|DIR|-...\nbreakwater check --cluster [--kubeconfig "
+                "FILE] [--context NAME] [--namespace NAME|--all-namespaces]",
     .description =
         "Loads each file as `breakwater serve` would and says everything that is wrong with it at once: unknown gates, "
         "triggers and parameters with the nearest known word, values that do not fit, patterns that do not compile, "
@@ -326,10 +396,14 @@ const struct bw_command bw_command_check = {
         "ConfigMaps that hold bundles is told by its content; inside a ConfigMap lines are counted from the start of "
         "the "
         "key. Of a folder, the files ending in .json, .yaml or .yml are checked, tests of bundles left out; - is "
-        "standard input.",
+        "standard input.\n\n"
+        "With --cluster the ConfigMaps are asked of the API server that a kubeconfig names: those that carry the label "
+        "breakwater.io/bundle, as `breakwater serve` finds them there. The right to list ConfigMaps is all it takes.",
     .options = options,
     .exit_status =
-        "0 no errors (warnings are allowed without --strict), 1 errors were found, 2 a file could not be read.",
-    .examples = "  breakwater check bundles/*.json config.yaml",
+        "0 no errors (warnings are allowed without --strict), 1 errors were found, 2 a file could not be read, or the "
+        "cluster not asked.",
+    .examples = "  breakwater check bundles/*.json config.yaml\n"
+                "  breakwater check --cluster --context staging --namespace breakwater",
     .run = run,
 };

@@ -1,13 +1,9 @@
-/*
- * Calls of the API server (k8s/client.h). In a cluster the kubelet renews token and CA in their files: they are read
- * again every minute and when the server says 401, as Kubernetes asks of its clients.
- */
+/* Calls of the API server (k8s/client.h): their pace, what is repeated, and what the server's answers mean. */
 #include "k8s/client.h"
 
 #include "base/limits.h"
 #include "base/memory.h"
-#include "base/str.h"
-#include "base/watch_dir.h"
+#include "k8s/identity.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -15,165 +11,20 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    CONNECT_MS = 5000,
-    CALL_MS = 10000,
-    READ_AGAIN_MS = 60000,
-    CALLS_PER_S = 20,
-    BURST = 40,
-    TRIES = 4,
-    FIRST_PAUSE_MS = 200,
-    MAX_NAMESPACE = 63
-};
+enum { CONNECT_MS = 5000, CALL_MS = 10000, CALLS_PER_S = 20, BURST = 40, TRIES = 4, FIRST_PAUSE_MS = 200 };
 #define DEFAULT_ANSWER (32 * BW_MIB)
 #define MAX_FAULT      (64 * BW_KIB) /* a Status that says what is wrong */
 
 static const char *const everywhere[] = {"0.0.0.0/0", "::/0"}; /* the operator names the server, no pod does */
 
-/* What is shown and trusted in one call. */
-struct credentials {
-    char *authorization; /* a header line */
-    char *ca;
-};
-
 struct bw_kube_client {
     struct bw_http_client *http;
-    char *server; /* "https://10.96.0.1:443" */
-    char *token_path, *ca_path, *namespace;
-    pthread_mutex_t lock; /* of all that follows */
-    struct credentials current;
-    int64_t read_ms;
+    struct bw_kube_identity *identity;
+    pthread_mutex_t lock;   /* of what follows */
     int64_t spent_until_ms; /* the limit of calls: when the last call's share of time ends */
 };
 
-/* ---- credentials */
-
-static void wipe(char *text, size_t len)
-{
-    if (text != NULL) {
-        explicit_bzero(text, len);
-        free(text);
-    }
-}
-
-static void credentials_clear(struct credentials *credentials)
-{
-    wipe(credentials->authorization, credentials->authorization == NULL ? 0 : strlen(credentials->authorization));
-    free(credentials->ca);
-    *credentials = (struct credentials){NULL, NULL};
-}
-
-/* A header line of the token's file. */
-static int read_token(char **out, const char *path, struct bw_error *err)
-{
-    static const char scheme[] = "Authorization: Bearer ";
-    char *text = NULL;
-    size_t len = 0;
-    if (bw_file_read(&text, &len, path, BW_MAX_TOKEN_BYTES, err) != 0) {
-        return bw_error_wrap(err, "token");
-    }
-    struct bw_str token = bw_str_trim((struct bw_str){text, len});
-    bool fine = token.len > 0;
-    for (size_t i = 0; i < token.len; i++) {
-        fine = fine && token.base[i] > ' ' && token.base[i] < 0x7f;
-    }
-    if (fine) {
-        char *line = bw_memory_zeroed(1, sizeof(scheme) + token.len);
-        memcpy(line, scheme, sizeof(scheme) - 1);
-        memcpy(line + sizeof(scheme) - 1, token.base, token.len);
-        *out = line;
-    }
-    wipe(text, len);
-    return fine ? 0 : bw_error_set(err, BW_EINPUT, "token file %s holds no token: one word is expected", path);
-}
-
-static int read_credentials(struct credentials *out, const struct bw_kube_client *client, struct bw_error *err)
-{
-    struct credentials made = {NULL, NULL};
-    size_t len = 0;
-    if (read_token(&made.authorization, client->token_path, err) != 0) {
-        return -1;
-    }
-    if (bw_file_read(&made.ca, &len, client->ca_path, BW_MAX_TRUST_BYTES, err) != 0) {
-        credentials_clear(&made);
-        return bw_error_wrap(err, "CA");
-    }
-    if (strstr(made.ca, "-----BEGIN CERTIFICATE-----") == NULL) {
-        credentials_clear(&made);
-        return bw_error_set(err, BW_EINPUT, "CA file %s holds no PEM certificate", client->ca_path);
-    }
-    *out = made;
-    return 0;
-}
-
-/* A copy for one call. Files that cannot be read for a moment leave what was read before. */
-static int take_credentials(struct credentials *out, struct bw_kube_client *client, bool anew, struct bw_error *err)
-{
-    int status = 0;
-    (void)pthread_mutex_lock(&client->lock);
-    if (anew || client->current.authorization == NULL || bw_monotonic_ms() - client->read_ms >= READ_AGAIN_MS) {
-        struct credentials fresh = {NULL, NULL};
-        status = read_credentials(&fresh, client, err);
-        if (status == 0) {
-            credentials_clear(&client->current);
-            client->current = fresh;
-            client->read_ms = bw_monotonic_ms();
-        } else if (client->current.authorization != NULL) {
-            status = 0;
-        }
-    }
-    if (status == 0) {
-        out->authorization = bw_memory_strndup(client->current.authorization, strlen(client->current.authorization));
-        out->ca = bw_memory_strndup(client->current.ca, strlen(client->current.ca));
-    }
-    (void)pthread_mutex_unlock(&client->lock);
-    return status;
-}
-
 /* ---- construction */
-
-static char *join(const char *folder, const char *name)
-{
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *path = bw_memory_zeroed(1, size);
-    (void)snprintf(path, size, "%s/%s", folder, name);
-    return path;
-}
-
-/* KUBERNETES_SERVICE_HOST is an address; one of IPv6 has no brackets. */
-static int server_address(char **out, struct bw_error *err)
-{
-    const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
-    struct bw_http_url parsed;
-    char url[320];
-    if (host == NULL || host[0] == '\0' || port == NULL || port[0] == '\0') {
-        return bw_error_set(err, BW_ENOTFOUND,
-                            "not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set");
-    }
-    bool brackets = strchr(host, ':') != NULL && host[0] != '[';
-    int n = snprintf(url, sizeof(url), "https://%s%s%s:%s", brackets ? "[" : "", host, brackets ? "]" : "", port);
-    if (n < 0 || (size_t)n >= sizeof(url) || bw_http_url_parse(&parsed, url, NULL) != 0) {
-        return bw_error_set(err, BW_EINPUT,
-                            "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no address and port");
-    }
-    *out = bw_memory_strndup(url, (size_t)n);
-    return 0;
-}
-
-static char *account_namespace(const char *folder)
-{
-    char *path = join(folder, "namespace"), *text = NULL;
-    size_t len = 0;
-    struct bw_str name = BW_STR("");
-    if (bw_file_read(&text, &len, path, BW_KIB, NULL) == 0) {
-        name = bw_str_trim((struct bw_str){text, len});
-    }
-    char *made = name.len == 0 || name.len > MAX_NAMESPACE ? bw_memory_strndup("default", 7)
-                                                           : bw_memory_strndup(name.base, name.len);
-    free(text);
-    free(path);
-    return made;
-}
 
 static const char *user_agent(void)
 {
@@ -194,20 +45,15 @@ int bw_kube_client_create(struct bw_kube_client **out, const struct bw_kube_opti
         .low_speed_bytes_per_s = -1,
         .http1 = true,
     };
-    const char *folder = options->account_folder;
-    struct credentials probe = {NULL, NULL};
     struct bw_kube_client *client = bw_memory_zeroed(1, sizeof(*client));
     (void)pthread_mutex_init(&client->lock, NULL);
-    client->token_path = join(folder, "token");
-    client->ca_path = join(folder, "ca.crt");
-    client->namespace = account_namespace(folder);
-    if (server_address(&client->server, err) != 0 || take_credentials(&probe, client, true, err) != 0 ||
-        bw_http_client_create(&client->http, &http, err) != 0) {
-        credentials_clear(&probe);
+    int status = options->outside
+                     ? bw_kube_identity_of_kubeconfig(&client->identity, options->kubeconfig, options->context, err)
+                     : bw_kube_identity_of_account(&client->identity, options->account_folder, err);
+    if (status != 0 || bw_http_client_create(&client->http, &http, err) != 0) {
         bw_kube_client_destroy(client);
         return bw_error_wrap(err, "API server");
     }
-    credentials_clear(&probe);
     *out = client;
     return 0;
 }
@@ -218,18 +64,22 @@ void bw_kube_client_destroy(struct bw_kube_client *client)
         return;
     }
     bw_http_client_destroy(client->http);
-    credentials_clear(&client->current);
+    bw_kube_identity_destroy(client->identity);
     (void)pthread_mutex_destroy(&client->lock);
-    free(client->server);
-    free(client->token_path);
-    free(client->ca_path);
-    free(client->namespace);
     free(client);
 }
 
 const char *bw_kube_client_namespace(const struct bw_kube_client *client)
 {
-    return client->namespace;
+    return bw_kube_identity_place(client->identity)->namespace;
+}
+
+static void wipe(char *text, size_t len)
+{
+    if (text != NULL) {
+        explicit_bzero(text, len);
+        free(text);
+    }
 }
 
 /* ---- calls */
@@ -320,12 +170,34 @@ static int status_error(const struct bw_kube_request *request, struct bw_http_re
     return -1;
 }
 
-/* One exchange, repeated at once with a token read anew when the server says 401. Any status is an answer. */
+static struct bw_deadline limited(const struct bw_kube_request *request)
+{
+    struct bw_deadline most = bw_deadline_in_ms(CALL_MS);
+    return request->deadline.monotonic_ms == 0 ? most : bw_deadline_min(request->deadline, most);
+}
+
+/* A program that gives credentials has a time of its own, within what the caller has. */
+static int take_credentials(struct bw_kube_credentials *out, struct bw_deadline *deadline,
+                            struct bw_kube_client *client, const struct bw_kube_request *request, bool anew,
+                            struct bw_error *err)
+{
+    const struct bw_deadline whole = {request->deadline.monotonic_ms == 0 ? INT64_MAX : request->deadline.monotonic_ms};
+    int64_t before = bw_monotonic_ms();
+    if (bw_kube_identity_take(out, client->identity, anew, whole, err) != 0) {
+        return -1;
+    }
+    deadline->monotonic_ms += bw_monotonic_ms() - before;
+    *deadline = bw_deadline_min(*deadline, whole);
+    return 0;
+}
+
+/* One exchange, repeated at once with credentials taken anew when the server says 401. Any status is an answer. */
 static int exchange(struct bw_http_response **out, struct bw_kube_client *client, const struct bw_kube_request *request,
                     struct bw_deadline deadline, const bool *stop, struct bw_error *err)
 {
+    const struct bw_kube_place *place = bw_kube_identity_place(client->identity);
     char accept[256], type[256], url[4096];
-    int n = snprintf(url, sizeof(url), "%s%s", client->server, request->path);
+    int n = snprintf(url, sizeof(url), "%s%s", place->server, request->path);
     if (n < 0 || (size_t)n >= sizeof(url) || request->path[0] != '/') {
         return bw_error_set(err, BW_EINPUT, "%.100s is no path of an API server", request->path);
     }
@@ -334,12 +206,18 @@ static int exchange(struct bw_http_response **out, struct bw_kube_client *client
     (void)snprintf(type, sizeof(type), "Content-Type: %s",
                    request->content_type == NULL ? "application/json" : request->content_type);
     for (bool anew = false;; anew = true) {
-        struct credentials credentials = {NULL, NULL};
+        struct bw_kube_credentials credentials = {0};
         struct bw_http_response *response = NULL;
-        if (take_turn(client, deadline, stop, err) != 0 || take_credentials(&credentials, client, anew, err) != 0) {
+        if (take_turn(client, deadline, stop, err) != 0 ||
+            take_credentials(&credentials, &deadline, client, request, anew, err) != 0) {
             return -1;
         }
-        const char *headers[] = {accept, credentials.authorization, request->body == NULL ? NULL : type, NULL};
+        const char *headers[4] = {accept};
+        size_t n_headers = 1;
+        if (request->body != NULL) {
+            headers[n_headers++] = type;
+        }
+        headers[n_headers] = credentials.authorization;
         const struct bw_http_request sent = {
             .method = request->method,
             .url = url,
@@ -347,27 +225,27 @@ static int exchange(struct bw_http_response **out, struct bw_kube_client *client
             .body_len = request->body_len,
             .headers = headers,
             .ca_pem = credentials.ca,
+            .client_certificate = credentials.certificate,
+            .client_key = credentials.key,
+            .server_name = place->server_name,
+            .proxy = place->proxy,
+            .insecure_skip_verify = place->insecure_skip_verify,
+            .allow_plain_http = place->plain_http,
             .stop = stop,
             .max_response_bytes = request->max_bytes == 0 ? DEFAULT_ANSWER : request->max_bytes,
             .deadline = deadline,
         };
         int status = bw_http_send(&response, client->http, &sent, err);
-        credentials_clear(&credentials);
+        bw_kube_credentials_clear(&credentials);
         if (status != 0) {
             return -1;
         }
-        if (bw_http_status(response) != 401 || anew) {
+        if (bw_http_status(response) != 401 || anew || !place->renews) {
             *out = response;
             return 0;
         }
         bw_http_close(response);
     }
-}
-
-static struct bw_deadline limited(const struct bw_kube_request *request)
-{
-    struct bw_deadline most = bw_deadline_in_ms(CALL_MS);
-    return request->deadline.monotonic_ms == 0 ? most : bw_deadline_min(request->deadline, most);
 }
 
 static int take_document(json_t **out, const struct bw_kube_request *request, struct bw_http_response *response,

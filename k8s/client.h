@@ -6,8 +6,8 @@
 
 /*
  * The way to an API server: where it is, whom to trust, who we are. In a cluster from the ServiceAccount's folder,
- * whose token and CA are read again as the kubelet renews them. Redirects are never followed. Safe to share between
- * threads; every call blocks, so none is made on an event loop.
+ * whose token and CA are read again as the kubelet renews them; outside from a kubeconfig. Redirects are never
+ * followed. Safe to share between threads; every call blocks, so none is made on an event loop.
  */
 struct bw_kube_client;
 
@@ -15,12 +15,16 @@ struct bw_kube_options {
     /* Where the kubelet mounts token, ca.crt and namespace of our ServiceAccount. The server's address comes from
      * KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT. */
     const char *account_folder;
+    /* In place of that: a kubeconfig as kubectl reads it (k8s/kubeconfig.h), which may run a program to ask who we are.
+     * NULL: the files that kubectl would take, and their current context. */
+    bool outside;
+    const char *kubeconfig, *context;
 };
 
 int bw_kube_client_create(struct bw_kube_client **out, const struct bw_kube_options *options,
                           struct bw_error *err) BW_MUST_CHECK;
 void bw_kube_client_destroy(struct bw_kube_client *client); /* after its last call ended; NULL is fine */
-/* Of the ServiceAccount; "default" when it says none. */
+/* Of the ServiceAccount, or of the context; "default" when it says none. */
 const char *bw_kube_client_namespace(const struct bw_kube_client *client);
 
 struct bw_kube_request {

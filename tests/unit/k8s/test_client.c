@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { STEPS = 6 };
@@ -36,6 +37,7 @@ static struct {
     struct bw_arena arena;
     SSL_CTX *context;
     int listener;
+    unsigned port;
     const struct step *steps;
     char fault[256];
 } rig;
@@ -121,7 +123,8 @@ static int set_up(void **state)
     assert_int_equal(bind(rig.listener, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(rig.listener, 8), 0);
     assert_int_equal(getsockname(rig.listener, (struct sockaddr *)&address, &size), 0);
-    (void)snprintf(port, sizeof(port), "%u", ntohs(address.sin_port));
+    rig.port = ntohs(address.sin_port);
+    (void)snprintf(port, sizeof(port), "%u", rig.port);
     (void)setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1", 1);
     (void)setenv("KUBERNETES_SERVICE_PORT", port, 1);
     return 0;
@@ -129,7 +132,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"ca.crt", "tls.crt", "tls.key", "namespace", "token"};
+    static const char *const names[] = {"ca.crt", "tls.crt", "tls.key", "namespace",
+                                        "token",  "plugin",  "config",  "runs"};
     (void)state;
     for (size_t i = 0; i < BW_LENGTH(names); i++) {
         char path[128];
@@ -286,11 +290,62 @@ static void faults_of_the_account_are_named(void **state)
     bw_kube_client_destroy(client);
 }
 
+/* The first credential is refused; the program is asked for another. */
+static void outside_a_cluster_a_kubeconfig_says_who_we_are(void **state)
+{
+    static const struct step steps[] = {{"GET /k8s/api/v1/x HTTP/1.1\r\n", "401 Unauthorized", "{}", "old"},
+                                        {"Authorization: Bearer first-secret2\r\n", "200 OK", "{\"a\":1}", NULL},
+                                        {NULL, NULL, NULL, NULL}};
+    const struct bw_kube_request request = {.method = "GET", .path = "/api/v1/x", .deadline = bw_deadline_in_ms(60000)};
+    struct bw_kube_client *client = NULL;
+    struct bw_error err = {0};
+    json_t *document = NULL;
+    pthread_t server;
+    char text[1024], path[128];
+    (void)state;
+    (void)snprintf(text, sizeof(text),
+                   "#!/bin/sh\ncd '%s'\necho >>runs\n"
+                   "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1beta1\","
+                   "\"status\":{\"token\":\"first-secret'$(wc -l <runs)'\"}}'\n",
+                   rig.folder);
+    put("plugin", text);
+    (void)snprintf(path, sizeof(path), "%s/plugin", rig.folder);
+    assert_int_equal(chmod(path, 0700), 0);
+    (void)snprintf(
+        text, sizeof(text),
+        "current-context: none\n"
+        "contexts: [{name: c, context: {cluster: c, user: u, namespace: prod}}]\n"
+        "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:%u/k8s/', certificate-authority: ca.crt}}]\n"
+        "users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: ./plugin}}}]\n",
+        rig.port);
+    put("config", text);
+    (void)snprintf(path, sizeof(path), "%s/config", rig.folder);
+    struct bw_kube_options options = {.outside = true, .kubeconfig = path};
+    assert_int_equal(bw_kube_client_create(&client, &options, &err), -1);
+    assert_non_null(strstr(err.message, "context \"none\": is not there"));
+    options.context = "c";
+    if (bw_kube_client_create(&client, &options, &err) != 0) {
+        fail_msg("%s", err.message);
+    }
+    assert_string_equal(bw_kube_client_namespace(client), "prod");
+    rig.steps = steps;
+    rig.fault[0] = '\0';
+    assert_int_equal(pthread_create(&server, NULL, serve, NULL), 0);
+    int status = bw_kube_call(&document, client, &request, &err);
+    (void)pthread_join(server, NULL);
+    if (status != 0 || rig.fault[0] != '\0') {
+        fail_msg("%s %s", err.message, rig.fault);
+    }
+    json_decref(document);
+    bw_kube_client_destroy(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_end_as_the_server_says),
         cmocka_unit_test(a_flag_ends_a_watch),
+        cmocka_unit_test(outside_a_cluster_a_kubeconfig_says_who_we_are),
         cmocka_unit_test(faults_of_the_account_are_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,13 +1,15 @@
-// A Kubernetes control plane for breakwater's tests, linked from the published modules: no images, no node, one binary.
+// Kubernetes for breakwater's tests, linked from the published modules: no images, one binary.
 //
 //	breakwater-cluster server DATADIR [kube-apiserver flags]        etcd and the API server, one process
-//	breakwater-cluster controllers [kube-controller-manager flags]  a second process
+//	breakwater-cluster controllers [kube-controller-manager flags]
+//	breakwater-cluster scheduler | kubelet | proxy [flags]          what a node takes besides
 //
-// Two processes, because each Kubernetes command installs the process's only signal handler. etcd listens on two ports of
+// A process each, because each Kubernetes command installs the process's only signal handler. etcd listens on two ports of
 // the kernel's choice, so that the caller has only the API server's to find.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -23,16 +25,24 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 var roles = map[string]func(args []string) (int, error){
 	"server":      server,
 	"controllers": func(args []string) (int, error) { return run(controllers.NewControllerManagerCommand(), args), nil },
+	"scheduler":   func(args []string) (int, error) { return run(scheduler.NewSchedulerCommand(), args), nil },
+	"proxy":       func(args []string) (int, error) { return run(proxy.NewProxyCommand(), args), nil },
+	"kubelet": func(args []string) (int, error) {
+		return run(kubelet.NewKubeletCommand(context.Background()), args), nil
+	},
 }
 
 func main() {
 	if len(os.Args) < 2 || roles[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: breakwater-cluster server DATADIR [flags] | controllers [flags]")
+		fmt.Fprintln(os.Stderr, "usage: breakwater-cluster server DATADIR [flags] | controllers|scheduler|kubelet|proxy [flags]")
 		os.Exit(2)
 	}
 	code, err := roles[os.Args[1]](os.Args[2:])

@@ -37,7 +37,7 @@ struct bw_command {
 
 extern const struct bw_command *const bw_commands[]; /* NULL-terminated */
 extern const struct bw_command bw_command_serve, bw_command_evaluate, bw_command_analyze, bw_command_check,
-    bw_command_test, bw_command_explain, bw_command_certs, bw_command_uninstall, bw_command_version;
+    bw_command_test, bw_command_explain, bw_command_certs, bw_command_uninstall, bw_command_probe, bw_command_version;
 
 enum { BW_EXIT_OK = 0, BW_EXIT_STOPPED = 1, BW_EXIT_TROUBLE = 2 };
 

@@ -9,8 +9,17 @@
 #include <string.h>
 
 const struct bw_command *const bw_commands[] = {
-    &bw_command_serve,   &bw_command_evaluate, &bw_command_analyze,   &bw_command_check,   &bw_command_test,
-    &bw_command_explain, &bw_command_certs,    &bw_command_uninstall, &bw_command_version, NULL,
+    &bw_command_serve,
+    &bw_command_evaluate,
+    &bw_command_analyze,
+    &bw_command_check,
+    &bw_command_test,
+    &bw_command_explain,
+    &bw_command_certs,
+    &bw_command_uninstall,
+    &bw_command_probe,
+    &bw_command_version,
+    NULL,
 };
 
 static size_t find_option(const struct bw_command *command, const char *name, size_t len)

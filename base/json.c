@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* jansson recurses per level; this looks before it does. Brackets inside strings do not count. */
-static bool nests_deeper(const char *text, size_t len, size_t max_depth)
+/* jansson recurses per level; this looks before it does. Where the first level too many opens, or len. Brackets inside
+ * strings do not count. */
+static size_t find_too_deep(const char *text, size_t len, size_t max_depth)
 {
     size_t depth = 0;
     for (size_t i = 0; i < len; i++) {
@@ -19,7 +20,7 @@ static bool nests_deeper(const char *text, size_t len, size_t max_depth)
         case '{':
         case '[':
             if (++depth > max_depth)
-                return true;
+                return i;
             break;
         case '}':
         case ']':
@@ -30,15 +31,27 @@ static bool nests_deeper(const char *text, size_t len, size_t max_depth)
             break;
         }
     }
-    return false;
+    return len;
+}
+
+static int too_deep(const char *text, size_t at, struct bw_error *err)
+{
+    size_t line = 1, column = 1;
+    for (size_t i = 0; i < at; i++) {
+        line += text[i] == '\n';
+        column = text[i] == '\n' ? 1 : column + 1;
+    }
+    return bw_error_set(err, BW_ELIMIT, "line %zu column %zu: the JSON text nests deeper than %d levels", line, column,
+                        BW_MAX_JSON_DEPTH);
 }
 
 static int parse(json_t **out, const char *text, size_t len, size_t max_bytes, size_t flags, struct bw_error *err)
 {
     if (len > max_bytes)
         return bw_error_set(err, BW_ELIMIT, "the JSON text has %zu bytes; at most %zu are read", len, max_bytes);
-    if (nests_deeper(text, len, BW_MAX_JSON_DEPTH))
-        return bw_error_set(err, BW_ELIMIT, "the JSON text nests deeper than %d levels", BW_MAX_JSON_DEPTH);
+    size_t deep = find_too_deep(text, len, BW_MAX_JSON_DEPTH);
+    if (deep < len)
+        return too_deep(text, deep, err);
     json_error_t fault;
     json_t *root = json_loadb(len ? text : "", len, JSON_ALLOW_NUL | JSON_DECODE_ANY | flags, &fault);
     if (!root)

@@ -39,8 +39,15 @@ static int next_event(struct builder *builder, yaml_event_t *event)
     if (parser->error == YAML_MEMORY_ERROR)
         abort();
     const char *problem = parser->problem ? parser->problem : "not YAML";
-    if (parser->error == YAML_READER_ERROR)
-        return bw_error_set(builder->err, BW_EINPUT, "byte %zu: %s", parser->problem_offset + 1, problem);
+    if (parser->error == YAML_READER_ERROR) { /* which has an offset in bytes only */
+        const unsigned char *text = parser->input.string.start;
+        yaml_mark_t mark = {0};
+        for (size_t i = 0; i < parser->problem_offset; i++) {
+            mark.line += text[i] == '\n';
+            mark.column = text[i] == '\n' ? 0 : mark.column + 1;
+        }
+        return fail(builder, BW_EINPUT, mark, problem, NULL);
+    }
     return fail(builder, BW_EINPUT, parser->problem_mark, problem, NULL);
 }
 

@@ -290,24 +290,38 @@ static void settle_needs(struct bw_loader *loader)
 
 /* ---- the document ---- */
 
-static int parse_document(json_t **out, const char *text, size_t len, struct bw_error *err)
+/* What the parsers say begins with the place. */
+static void take_position(struct bw_problem *problem, const struct bw_error *err)
 {
-    struct bw_str trimmed = bw_str_trim((struct bw_str){text, len});
-    bool json = trimmed.len > 0 && (trimmed.base[0] == '{' || trimmed.base[0] == '[');
-    return json ? bw_json_parse(out, text, len, BW_MAX_BUNDLE_BYTES, err)
-                : bw_yaml_parse(out, text, len, BW_MAX_BUNDLE_BYTES, err);
-}
-
-static void report_syntax(struct bw_loader *loader, const struct bw_error *err)
-{
-    struct bw_problem *problem =
-        bw_load_fault(loader, err->code == BW_ELIMIT ? "limit" : "syntax", NULL, "%s", err->message);
     unsigned line = 0;
     unsigned column = 0;
     if (sscanf(err->message, "line %u column %u", &line, &column) == 2) {
         problem->line = line;
         problem->column = column;
     }
+}
+
+static void report_syntax(struct bw_loader *loader, const struct bw_error *err)
+{
+    take_position(bw_load_fault(loader, err->code == BW_ELIMIT ? "limit" : "syntax", NULL, "%s", err->message), err);
+}
+
+/* In JSON the last of two keys counts, as it did for the engine; in YAML a second one is a fault. */
+static int parse_document(json_t **out, struct bw_loader *loader, const char *text, size_t len, struct bw_error *err)
+{
+    struct bw_str trimmed = bw_str_trim((struct bw_str){text, len});
+    if (trimmed.len == 0 || (trimmed.base[0] != '{' && trimmed.base[0] != '[')) {
+        return bw_yaml_parse(out, text, len, BW_MAX_BUNDLE_BYTES, err);
+    }
+    struct bw_error twice = {0};
+    if (bw_json_parse_unique(out, text, len, BW_MAX_BUNDLE_BYTES, &twice) == 0) {
+        return 0;
+    }
+    if (bw_json_parse(out, text, len, BW_MAX_BUNDLE_BYTES, err) != 0) {
+        return -1;
+    }
+    take_position(bw_load_warning(loader, "duplicate_key", NULL, "%s; the last one counts", twice.message), &twice);
+    return 0;
 }
 
 /* No fact holds a NUL character, so no text with one is ever equal to anything: U+FFFD in its place says the same to
@@ -422,7 +436,7 @@ int bw_bundle_load(struct bw_bundle **out, struct bw_problems *problems, const c
     loader.bundle = bw_bundle_create(text, len);
     json_t *root = NULL;
     struct bw_error fault = {0};
-    if (parse_document(&root, text, len, &fault) != 0) {
+    if (parse_document(&root, &loader, text, len, &fault) != 0) {
         report_syntax(&loader, &fault);
     } else if (!json_is_object(root)) {
         (void)bw_load_fault(&loader, "malformed", NULL, "a bundle is an object, not %s", bw_json_type_name(root));

@@ -2,6 +2,7 @@
  * `22/udp`); on top of that by port, whatever the protocol, also in ranges, and each token once (row 15). */
 #include "evaluator/gates/dockerfile.h"
 
+#include "base/map.h"
 #include "evaluator/unicode.h"
 
 #include <string.h>
@@ -64,10 +65,11 @@ static bool covers(const struct token *token, const char *port)
 
 static const char *const suffixes[] = {"", "/tcp", "/udp"};
 
-static struct token *find_spelled(struct token *tokens, size_t n_tokens, const char *port, const char *suffix)
+static const struct token *find_spelled(const struct token *tokens, size_t n_tokens, const char *port,
+                                        const char *suffix)
 {
     for (size_t i = 0; i < n_tokens; i++) {
-        if (!tokens[i].taken && is_spelled(&tokens[i], port, suffix)) {
+        if (is_spelled(&tokens[i], port, suffix)) {
             return &tokens[i];
         }
     }
@@ -101,30 +103,43 @@ static int refuse_listed(struct bw_scope *scope, const struct bw_value *values, 
 static void cross_out(const struct bw_value *values, struct token *tokens, size_t n_tokens)
 {
     for (size_t i = 0; i < values[PORTS].as.list.n_items; i++) {
-        struct token *last = NULL;
-        do {
+        const char *port = values[PORTS].as.list.items[i];
+        size_t left[BW_LENGTH(suffixes)] = {1, 1, 0};
+        for (size_t t = 0; t < n_tokens; t++) {
+            size_t udp = !tokens[t].taken && is_spelled(&tokens[t], port, suffixes[2]);
             for (size_t s = 0; s < BW_LENGTH(suffixes); s++) {
-                last = find_spelled(tokens, n_tokens, values[PORTS].as.list.items[i], suffixes[s]);
-                if (last != NULL) {
-                    last->taken = true;
-                }
+                left[s] += udp;
             }
-        } while (last != NULL);
+        }
+        for (size_t t = 0; t < n_tokens; t++) {
+            for (size_t s = 0; s < BW_LENGTH(suffixes) && !tokens[t].taken; s++) {
+                tokens[t].taken = left[s] > 0 && is_spelled(&tokens[t], port, suffixes[s]);
+                left[s] -= tokens[t].taken;
+            }
+        }
+    }
+}
+
+struct port_set {
+    uint8_t bits[65536 / 8];
+};
+
+static void list_ports(struct port_set *out, const struct bw_value *values)
+{
+    memset(out, 0, sizeof(*out));
+    for (size_t i = 0; i < values[PORTS].as.list.n_items; i++) {
+        uint64_t number = 0;
+        if (bw_str_uint(&number, bw_str_from(values[PORTS].as.list.items[i]), 10, 65535) == 0) {
+            out->bits[number / 8] |= (uint8_t)(1U << (number % 8));
+        }
     }
 }
 
 /* Every port of the token is in the list. */
-static bool is_allowed(const struct bw_value *values, const struct token *token)
+static bool is_allowed(const struct port_set *listed, const struct token *token)
 {
-    uint8_t listed[65536 / 8] = {0};
-    for (size_t i = 0; i < values[PORTS].as.list.n_items; i++) {
-        uint64_t number = 0;
-        if (bw_str_uint(&number, bw_str_from(values[PORTS].as.list.items[i]), 10, 65535) == 0) {
-            listed[number / 8] |= (uint8_t)(1U << (number % 8));
-        }
-    }
     for (uint64_t port = token->first; port <= token->last; port++) {
-        if ((listed[port / 8] >> (port % 8) & 1) == 0) {
+        if ((listed->bits[port / 8] >> (port % 8) & 1) == 0) {
             return false;
         }
     }
@@ -134,23 +149,25 @@ static bool is_allowed(const struct bw_value *values, const struct token *token)
 static int refuse_others(struct bw_scope *scope, const struct bw_value *values, struct token *tokens, size_t n_tokens,
                          struct bw_error *err)
 {
+    struct port_set listed;
+    list_ports(&listed, values);
     cross_out(values, tokens, n_tokens);
-    for (size_t i = 0; i < n_tokens; i++) {
-        bool again = false;
-        for (size_t j = 0; j < i && !again; j++) {
-            again = strcmp(tokens[j].text, tokens[i].text) == 0;
-        }
-        bool fires = !again && !is_allowed(values, &tokens[i]);
+    struct bw_map *seen = bw_map_create();
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < n_tokens; i++) {
+        bool again = bw_map_put(seen, tokens[i].text, strlen(tokens[i].text), &tokens[i]) != NULL;
+        bool fires = !again && !is_allowed(&listed, &tokens[i]);
         if (fires == tokens[i].taken) {
             bw_rows_set(scope->deviations, BW_ROW_PORTS);
         }
-        if (fires && bw_fire(scope, BW_ID_DOCKERFILE_PORT_NOT_ALLOWED,
-                             "the image exposes port {0}, which is not in the list of allowed ports", err,
-                             tokens[i].text) != 0) {
-            return -1;
+        if (fires) {
+            result =
+                bw_fire(scope, BW_ID_DOCKERFILE_PORT_NOT_ALLOWED,
+                        "the image exposes port {0}, which is not in the list of allowed ports", err, tokens[i].text);
         }
     }
-    return 0;
+    bw_map_destroy(seen, NULL);
+    return result;
 }
 
 static int judge_line(struct bw_scope *scope, const struct bw_value *values, const struct bw_instruction *line,

@@ -2,6 +2,8 @@
  * says so is silent (row 38 of the differences: as the engine does). */
 #include "evaluator/gates/feed.h"
 
+#include "base/map.h"
+
 #include <string.h>
 
 enum { NAME, VERSION };
@@ -14,17 +16,24 @@ const struct bw_param bw_feed_params[BW_FEED_PARAMS] = {
                  .doc = "Exact version; any one when absent."},
 };
 
-static int add_version(struct bw_installed *installed, struct bw_scope *scope, const char *version,
+/* seen: names with their versions but the first one, as many packages have no other. */
+static int add_version(struct bw_installed *installed, struct bw_scope *scope, struct bw_map *seen, const char *version,
                        struct bw_error *err)
 {
-    for (size_t i = 0; i < installed->n_versions; i++) {
-        if (strcmp(installed->versions[i], version) == 0) {
-            return 0;
-        }
-    }
     if (installed->n_versions == 0) {
         installed->versions = &installed->first;
         installed->capacity = 1;
+    } else {
+        bw_buf_reset(&scope->text);
+        bw_buf_append(&scope->text, installed->name, strlen(installed->name) + 1);
+        bw_buf_puts(&scope->text, version);
+        if (scope->text.full) {
+            return bw_arena_spent(err);
+        }
+        if (strcmp(installed->first, version) == 0 ||
+            bw_map_put(seen, scope->text.data, scope->text.len, installed) != NULL) {
+            return 0;
+        }
     }
     void *array = installed->versions;
     if (bw_arena_grow(scope->arena, &array, installed->n_versions, &installed->capacity, sizeof(*installed->versions),
@@ -37,8 +46,8 @@ static int add_version(struct bw_installed *installed, struct bw_scope *scope, c
 }
 
 /* places: of each package of the report, its place among the installed plus one. */
-static int collect(struct bw_feed_state *state, uint32_t *places, struct bw_scope *scope, const char *type,
-                   struct bw_error *err)
+static int collect_installed(struct bw_feed_state *state, uint32_t *places, struct bw_scope *scope, const char *type,
+                             struct bw_map *seen, struct bw_error *err)
 {
     const struct bw_report *report = scope->report;
     for (size_t i = 0; i < report->n_packages; i++) {
@@ -51,10 +60,23 @@ static int collect(struct bw_feed_state *state, uint32_t *places, struct bw_scop
             state->installed[state->n_installed++].name = package->name;
             *place = (uint32_t)state->n_installed;
         }
-        if (add_version(&state->installed[*place - 1], scope, package->version != NULL ? package->version : "", err) !=
-            0) {
+        const char *version = package->version != NULL ? package->version : "";
+        if (add_version(&state->installed[*place - 1], scope, seen, version, err) != 0) {
             return -1;
         }
+    }
+    return 0;
+}
+
+static int collect(struct bw_feed_state *state, uint32_t *places, struct bw_scope *scope, const char *type,
+                   struct bw_error *err)
+{
+    const struct bw_report *report = scope->report;
+    struct bw_map *seen = bw_map_create();
+    int result = collect_installed(state, places, scope, type, seen, err);
+    bw_map_destroy(seen, NULL);
+    if (result != 0) {
+        return -1;
     }
     for (size_t i = 0; state->feed != NULL && i < state->feed->n_records; i++) {
         const struct bw_feed_package *record = &state->feed->records[i];
@@ -136,11 +158,13 @@ int bw_feed_version(struct bw_scope *scope, const struct bw_feed_texts *texts, s
     note_no_feed(scope, state);
     for (size_t i = 0; i < state->n_installed; i++) {
         const struct bw_installed *installed = &state->installed[i];
+        const char *known = NULL;
         for (size_t v = 0; installed->record != NULL && v < installed->n_versions; v++) {
             if (is_published(installed->record, installed->versions[v])) {
                 continue;
             }
-            const char *known = bw_python_list(scope, installed->record->versions, installed->record->n_versions);
+            known = known != NULL ? known
+                                  : bw_python_list(scope, installed->record->versions, installed->record->n_versions);
             if (known == NULL || bw_fire(scope, texts->version, "{3} {0} {1} is a version that the feed does not have",
                                          err, installed->name, installed->versions[v], known, texts->what) != 0) {
                 return bw_arena_spent(err);

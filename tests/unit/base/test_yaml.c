@@ -96,8 +96,9 @@ static void faults_name_line_and_column(void **state)
     }
     struct bw_error err = {0};
     json_t *root;
-    assert_int_equal(bw_yaml_parse(&root, "a: \xff", 4, 10000, &err), -1);
+    assert_int_equal(bw_yaml_parse(&root, "b: 1\na: \xff", 9, 10000, &err), -1);
     assert_int_equal(err.code, BW_EINPUT);
+    assert_string_equal(err.message, "line 2 column 4: invalid leading UTF-8 octet");
 }
 
 static void aliases_do_not_multiply_without_bound(void **state)

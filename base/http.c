@@ -236,6 +236,7 @@ static const char *certificate_fault(CURL *easy)
     (void)curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &result);
     switch (result) {
     case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED: /* libcurl compares the names before it takes over the result */
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return "the certificate is not for this host";

@@ -121,6 +121,11 @@ void bw_loader_need_digests(struct bw_loader *loader);
 void bw_loader_need_previous(struct bw_loader *loader);
 bool bw_loader_default_patterns(
     const struct bw_loader *loader); /* the configured secret patterns are the default ones */
+/* Remarks where a value can be that of no image. false: the path is not even absolute. */
+bool bw_loader_check_path(struct bw_loader *loader, unsigned param, const char *path);
+void bw_loader_check_path_regex(struct bw_loader *loader, unsigned param,
+                                const char *regex); /* anchored at the start */
+void bw_loader_check_version(struct bw_loader *loader, unsigned param, const char *version);
 void bw_loader_deviates(struct bw_loader *loader, enum bw_row row);
 
 #endif

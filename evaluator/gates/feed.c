@@ -16,6 +16,15 @@ const struct bw_param bw_feed_params[BW_FEED_PARAMS] = {
                  .doc = "Exact version; any one when absent."},
 };
 
+int bw_feed_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
+{
+    (void)err;
+    if (values[VERSION].present) {
+        bw_loader_check_version(loader, VERSION, values[VERSION].text);
+    }
+    return 0;
+}
+
 /* seen: names with their versions but the first one, as many packages have no other. */
 static int add_version(struct bw_installed *installed, struct bw_scope *scope, struct bw_map *seen, const char *version,
                        struct bw_error *err)

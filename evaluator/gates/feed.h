@@ -26,6 +26,7 @@ struct bw_feed_texts { /* of one gate */
 
 int bw_feed_prepare(void **out, struct bw_scope *scope, const char *type, const struct bw_package_feed *feed,
                     struct bw_error *err) BW_MUST_CHECK;
+int bw_feed_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err);
 int bw_feed_newer(struct bw_scope *scope, const struct bw_feed_texts *texts, struct bw_error *err);
 int bw_feed_unknown(struct bw_scope *scope, const struct bw_feed_texts *texts, struct bw_error *err);
 int bw_feed_version(struct bw_scope *scope, const struct bw_feed_texts *texts, struct bw_error *err);

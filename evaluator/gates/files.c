@@ -45,6 +45,7 @@ static int name_load(struct bw_loader *loader, struct bw_value *values, struct b
     if (bw_loader_regex(loader, &values[NAME_REGEX], NAME_REGEX, err) != 0) {
         return -1;
     }
+    bw_loader_check_path_regex(loader, NAME_REGEX, values[NAME_REGEX].text);
     return bw_literal_of_regex(&values[NAME_REGEX].literal, values[NAME_REGEX].text, bw_loader_arena(loader), err);
 }
 
@@ -134,6 +135,7 @@ static const struct bw_param attribute_params[] = {
 static int attribute_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
 {
     (void)err;
+    (void)bw_loader_check_path(loader, FILENAME, values[FILENAME].text);
     if (values[MODE].fault != NULL) {
         return bw_loader_warn(loader, MODE, "never_evaluated", "%s; this rule stops every image that has the file",
                               values[MODE].fault);

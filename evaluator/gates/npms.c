@@ -57,6 +57,7 @@ static const struct bw_trigger triggers[] = {
      .n_params = BW_FEED_PARAMS,
      .doc = "Fires if the named package is installed.",
      READS,
+     .load = bw_feed_load,
      .evaluate = blacklisted_name_version},
     {.name = "feed_data_unavailable",
      .doc = "Fires if there is no feed: always, as none is delivered with the program.",

@@ -31,6 +31,16 @@ static const struct bw_param blacklist_params[] = {
                  .doc = "Version with or without the release; any one when absent."},
 };
 
+/* `version` of every trigger of this gate: compared as it stands, or ordered. */
+static int version_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
+{
+    (void)err;
+    if (values[VERSION].present) {
+        bw_loader_check_version(loader, VERSION, values[VERSION].text);
+    }
+    return 0;
+}
+
 static int blacklist(struct bw_scope *scope, const struct bw_value *values, struct bw_error *err)
 {
     bool any_version = !values[VERSION].present || values[VERSION].text[0] == '\0';
@@ -193,12 +203,14 @@ static const struct bw_trigger triggers[] = {
      .n_params = BW_LENGTH(blacklist_params),
      .doc = "Fires for each installed package of this name.",
      .reads = {"packages"},
+     .load = version_load,
      .evaluate = blacklist},
     {.name = "required_package",
      .params = required_params,
      .n_params = BW_LENGTH(required_params),
      .doc = "Fires unless a package is installed, perhaps in a given version.",
      .reads = {"packages"},
+     .load = version_load,
      .evaluate = required_package},
     {.name = "verify",
      .params = bw_verify_params,

@@ -26,9 +26,12 @@ const struct bw_param bw_verify_params[BW_VERIFY_PARAMS] = {
 
 int bw_verify_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
 {
-    (void)values;
     (void)err;
     bw_loader_need_digests(loader);
+    const struct bw_value *directories = &values[ONLY_DIRECTORIES];
+    for (size_t i = 0; directories->present && i < directories->as.list.n_items; i++) {
+        (void)bw_loader_check_path(loader, ONLY_DIRECTORIES, directories->as.list.items[i]);
+    }
     return 0;
 }
 

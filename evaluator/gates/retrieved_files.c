@@ -18,23 +18,11 @@ static const struct bw_retrieved_file *find_file(const struct bw_scope *scope, c
     return NULL;
 }
 
-/* What a rule names must be kept by the analysis, and must be able to exist in an image. */
+/* What a rule names must be kept by the analysis. */
 static int need_path(struct bw_loader *loader, const struct bw_value *values, unsigned param, struct bw_error *err)
 {
     const char *path = values[param].text;
-    static const char *const runtime_folders[] = {"/proc/", "/sys/", "/dev/"};
-    if (path[0] != '/') {
-        return bw_loader_warn(loader, param, "never_matches", "\"%.200s\" is no absolute path, so no image has it",
-                              path);
-    }
-    for (size_t i = 0; i < BW_LENGTH(runtime_folders); i++) {
-        if (bw_str_starts_with(bw_str_from(path), runtime_folders[i])) {
-            (void)bw_loader_warn(loader, param, "never_matches",
-                                 "%.200s exists only in running systems, no image has it: the rule never finds it",
-                                 path);
-        }
-    }
-    return bw_loader_need_file(loader, path, err);
+    return bw_loader_check_path(loader, param, path) ? bw_loader_need_file(loader, path, err) : 0;
 }
 
 /* ---- content_not_available ---- */

@@ -1,6 +1,7 @@
 /* Gate `secret_scans`: files in which one of the configured secret patterns matched during the analysis. */
 #include "evaluator/gate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const match_types[] = {"found", "notfound", NULL};
@@ -33,23 +34,34 @@ static bool is_called(const char *pattern, const char *wanted)
 }
 
 /* With the default patterns it is known which names there are. */
-static int check_name(struct bw_loader *loader, const char *name)
+static void check_name(struct bw_loader *loader, const char *name)
 {
-    for (size_t i = 0; bw_default_secret_patterns[i] != NULL; i++) {
-        if (is_called(bw_default_secret_patterns[i], name)) {
-            return 0;
+    char names[256] = "";
+    size_t len = 0;
+    for (size_t i = 0; bw_default_secret_patterns[i] != NULL && len < sizeof(names); i++) {
+        const char *pattern = bw_default_secret_patterns[i];
+        if (is_called(pattern, name)) {
+            return;
         }
+        int n = snprintf(names + len, sizeof(names) - len, "%s%.*s", i == 0 ? "" : ", ", (int)strcspn(pattern, "="),
+                         pattern);
+        len += n > 0 ? (size_t)n : 0;
     }
-    return bw_loader_warn(loader, CONTENT_NAME, "never_matches", "no secret pattern is called \"%.80s\"", name);
+    (void)bw_loader_warn(loader, CONTENT_NAME, "never_matches", "no secret pattern is called \"%.80s\"; there are %s",
+                         name, names);
 }
 
 static int checks_load(struct bw_loader *loader, struct bw_value *values, struct bw_error *err)
 {
     if (values[CONTENT_NAME].present && values[CONTENT_NAME].text[0] != '\0' && bw_loader_default_patterns(loader)) {
-        (void)check_name(loader, values[CONTENT_NAME].text);
+        check_name(loader, values[CONTENT_NAME].text);
     }
     bool has_pattern = values[FILENAME_REGEX].present && values[FILENAME_REGEX].text[0] != '\0';
-    return has_pattern ? bw_loader_regex(loader, &values[FILENAME_REGEX], FILENAME_REGEX, err) : 0;
+    if (!has_pattern) {
+        return 0;
+    }
+    bw_loader_check_path_regex(loader, FILENAME_REGEX, values[FILENAME_REGEX].text);
+    return bw_loader_regex(loader, &values[FILENAME_REGEX], FILENAME_REGEX, err);
 }
 
 /* The exact name; the engine asks whether name or expression occur in the parameter (row 22). */

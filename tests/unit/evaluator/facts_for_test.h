@@ -35,7 +35,7 @@ struct fixture {
 
 static inline int try_load(struct fixture *fixture, const char *text, struct bw_error *err)
 {
-    struct bw_bundle_options options = {.name = "test.json", .now_s = 1637409600};
+    struct bw_bundle_options options = {.name = "test.json", .now_s = 1637409600, .default_patterns = true};
     bw_problems_init(&fixture->problems);
     return bw_bundle_load(&fixture->bundle, &fixture->problems, text, strlen(text), &options, err);
 }

@@ -159,9 +159,65 @@ static void leniencies_and_rules_without_effect_are_remarked(void **state)
          "never_matches", "/mappings/1", NULL},
         {BUNDLE(RULE("packages", "blacklist", "STOP", PARAM("name", "a\\u0000b"))), "never_matches",
          R "/params/0/value", NULL},
+        {BUNDLE(RULE("packages", "blacklist", "STOP", PARAM("name", "a") "," PARAM("version", "1 2 !!"))),
+         "never_matches", R "/params/1/value", NULL},
+        {BUNDLE(RULE("packages", "required_package", "STOP", PARAM("version", ">=1.2") "," PARAM("name", "a"))),
+         "never_matches", R "/params/0/value", NULL},
+        {BUNDLE(RULE("npms", "blacklisted_name_version", "STOP", PARAM("name", "a") "," PARAM("version", "1.*"))),
+         "never_matches", R "/params/1/value", NULL},
+        {BUNDLE(RULE("ruby_gems", "blacklist", "STOP", PARAM("name", "a") "," PARAM("version", "1 || 2"))),
+         "never_matches", R "/params/1/value", NULL},
+        {BUNDLE(RULE("packages", "verify", "STOP", PARAM("only_directories", "/usr/bin,usr/lib"))), "never_matches",
+         R "/params/0/value", NULL},
+        {BUNDLE(RULE("files", "attribute_match", "STOP", PARAM("filename", "etc/passwd") "," PARAM("mode", "0644"))),
+         "never_matches", R "/params/0/value", NULL},
+        {BUNDLE(RULE("files", "attribute_match", "STOP", PARAM("filename", "/proc/kcore") "," PARAM("mode", "0400"))),
+         "never_matches", R "/params/0/value", NULL},
+        {BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", "^etc/ssh/.*"))), "never_matches",
+         R "/params/0/value", NULL},
+        {BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", "\\\\.pem$"))), "never_matches", R "/params/0/value",
+         NULL},
+        {BUNDLE(RULE("secret_scans", "content_regex_checks", "STOP", PARAM("filename_regex", "home/.*"))),
+         "never_matches", R "/params/0/value", NULL},
+        {BUNDLE(RULE("secret_scans", "content_regex_checks", "STOP", PARAM("content_regex_name", "AWS_ACESS_KEY"))),
+         "never_matches", R "/params/0/value", NULL},
+        {BUNDLE(RULE("retrieved_files", "content_not_available", "STOP", PARAM("path", "etc/passwd"))), "never_matches",
+         R "/params/0/value", NULL},
     };
     for (size_t i = 0; i < BW_LENGTH(rows); i++) {
         expect_problem(rows[i].text, BW_PROBLEM_WARNING, rows[i].kind, rows[i].path, rows[i].suggestion);
+    }
+}
+
+static void what_can_match_is_not_remarked_on(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        BUNDLE(
+            RULE("packages", "blacklist", "STOP", PARAM("name", "a") "," PARAM("version", "1:2.0+dfsg~rc1-1^b.el8"))),
+        BUNDLE(RULE("packages", "blacklist", "STOP", PARAM("name", "a") "," PARAM("version", "1!2.0.post1"))),
+        BUNDLE(RULE("packages", "blacklist", "STOP", PARAM("name", "a") "," PARAM("version", ""))),
+        BUNDLE(RULE("npms", "blacklisted_name_version", "STOP", PARAM("name", "a"))),
+        BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", "/etc/ssh"))),
+        BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", ".*\\\\.pem"))),
+        BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", "a*/x"))),
+        BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", "etc/x|/etc/y"))),
+        BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", "\\\\/etc"))),
+        BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", "\\\\S+"))),
+        BUNDLE(RULE("files", "name_match", "STOP", PARAM("regex", "(?i)/ETC"))),
+        BUNDLE(RULE("files", "attribute_match", "STOP", PARAM("filename", "/etc/x") "," PARAM("mode", "0644"))),
+        BUNDLE(RULE("secret_scans", "content_regex_checks", "STOP", PARAM("content_regex_name", "PRIV_KEY"))),
+        BUNDLE(RULE("retrieved_files", "content_not_available", "STOP", PARAM("path", "/etc/process"))),
+    };
+    for (size_t i = 0; i < BW_LENGTH(texts); i++) {
+        struct fixture fixture;
+        struct bw_error err = {0};
+        if (try_load(&fixture, texts[i], &err) != 0 || fixture.problems.n_items > 0) {
+            fail_msg("%s: %s", texts[i],
+                     fixture.problems.n_items > 0 ? fixture.problems.items[0].message : err.message);
+        }
+        bw_bundle_release(fixture.bundle);
+        bw_problems_clear(&fixture.problems);
     }
 }
 
@@ -360,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_has_kind_place_and_suggestion),
         cmocka_unit_test(leniencies_and_rules_without_effect_are_remarked),
+        cmocka_unit_test(what_can_match_is_not_remarked_on),
         cmocka_unit_test(all_faults_are_found_at_once),
         cmocka_unit_test(syntax_faults_have_line_and_column),
         cmocka_unit_test(many_faults_are_counted_and_not_all_listed),

@@ -111,13 +111,12 @@ static int check_operation(const char *text, struct bw_error *err)
     return bw_error_set(err, BW_EINPUT, "expected CREATE or UPDATE, found \"%.40s\"", text);
 }
 
-/* Where an enum value does not start at 0, or is none of the user's, an empty word holds its place. */
 static const char *const types[] = {"resource", "template", "namespace", "image", "serviceaccount", "user", NULL};
 static const char *const other_types[] = {"pod", "resource", "general", "resource", NULL};
 static const char *const image_matches[] = {"both", "written", "normalized", NULL};
 static const char *const modes[] = {"policy", "analysis", "breakglass", "passive", "warn", NULL};
 static const char *const digests[] = {"off", "warn", "deny", NULL};
-static const char *const pending[] = {"", "deny", "allow", "warn", NULL};
+static const char *const pending[] = {"", "deny", "allow", "warn", NULL}; /* 0: as the configuration says */
 static const char *const bundle_aliases[] = {"policyReference.policyBundleId", NULL};
 
 #define OF_SELECTOR(member) BW_FIELD(struct bw_selector, member)

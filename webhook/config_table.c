@@ -66,20 +66,6 @@ static int check_mirror(const char *text, struct bw_error *err)
     return bw_error_set(err, BW_EINPUT, "expected a base URL like https://mirror.example/hub, found \"%.80s\"", text);
 }
 
-static int check_spec_path(const char *text, struct bw_error *err)
-{
-    if (bw_image_path_valid(text) && !strchr(text, '['))
-        return 0;
-    return bw_error_set(err, BW_EINPUT, "expected names joined by dots like spec.template.spec, found \"%.80s\"", text);
-}
-
-static int check_image_path(const char *text, struct bw_error *err)
-{
-    if (bw_image_path_valid(text))
-        return 0;
-    return bw_error_set(err, BW_EINPUT, "expected a path like spec.steps[*].image, found \"%.80s\"", text);
-}
-
 /* ---- choices, in the order of the enums ---- */
 
 static const char *const actions[] = {"deny", "allow", "warn", NULL};
@@ -140,53 +126,6 @@ static const struct bw_key host_keys[] = {
 
 static const struct bw_key_table host_table = {
     .keys = host_keys, .n_keys = BW_LENGTH(host_keys), .size = sizeof(struct bw_registry_host)};
-
-static const struct bw_key extra_keys[] = {
-    {.path = "group",
-     .kind = BW_KEY_TEXT,
-     OF_EXTRA(group),
-     .example = "argoproj.io",
-     .doc = "API group of the custom resource."},
-    {.path = "resource",
-     .kind = BW_KEY_TEXT,
-     OF_EXTRA(resource),
-     .required = true,
-     .example = "rollouts",
-     .doc = "Plural name of the resource."},
-    {.path = "podSpecPath",
-     .kind = BW_KEY_TEXT,
-     OF_EXTRA(pod_spec_path),
-     .check = check_spec_path,
-     .example = "spec.template.spec",
-     .doc = "Where its pod spec stands. Either this or imagePaths."},
-    {.path = "imagePaths",
-     .kind = BW_KEY_TEXTS,
-     OF_EXTRA(image_paths),
-     .count_offset = BW_NO_COUNT,
-     .check = check_image_path,
-     .example = "[\"spec.steps[*].image\"]",
-     .doc = "Where its images stand, when there is no pod spec; [*] means every element of a list."},
-};
-
-static const struct bw_extra_resource blank_extra = {.group = ""};
-
-static void check_extra(struct bw_config_reader *reader, void *element, const char *pointer)
-{
-    const struct bw_extra_resource *extra = element;
-    const char *fault = NULL;
-    if (!extra->pod_spec_path == !extra->image_paths)
-        fault = "expected either podSpecPath or imagePaths";
-    else if (bw_workload_find(extra->group, extra->resource, ""))
-        fault = "this resource is known already";
-    if (fault)
-        bw_config_problem(reader, "value_invalid", pointer, NULL, fault);
-}
-
-static const struct bw_key_table extra_table = {.keys = extra_keys,
-                                                .n_keys = BW_LENGTH(extra_keys),
-                                                .size = sizeof(struct bw_extra_resource),
-                                                .blank = &blank_extra,
-                                                .check = check_extra};
 
 static const char *const anchore_selectors[] = {"PolicySelectors", "selectors", NULL};
 static const char *const anchore_request_analysis[] = {"Validator.RequestAnalysis", NULL};
@@ -346,7 +285,7 @@ static const struct bw_key keys[] = {
      .kind = BW_KEY_LIST,
      OF_CONFIG(extra_resources),
      COUNTED_BY(n_extra_resources),
-     .members = &extra_table,
+     .members = &bw_extra_table,
      .element = "[]",
      .doc = "Custom resources that hold images."},
     {.path = "messageHint",

@@ -64,7 +64,7 @@ struct bw_key_table { /* of one structure */
 #define BW_FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 
 extern const struct bw_key_table bw_config_table;
-extern const struct bw_key_table bw_selector_table, bw_exemption_table; /* elements of their lists */
+extern const struct bw_key_table bw_extra_table, bw_selector_table, bw_exemption_table; /* elements of their lists */
 
 /* One file being read. */
 struct bw_config_reader {

@@ -77,6 +77,21 @@ check "mended, it is in force" wait_for 5 denied_with 'ask the wrong team'
 check "and counted again" metric 'breakwater_config_last_reload_successful 1'
 check "what cannot change while serving is named" logged '"this setting changes with the next start","setting":"analysis.queue"'
 
+# ---- selectors ----
+glass() { # EXPRESSION: pods of that image break the glass
+    printf 'policySelectors:\n- {selector: {resourceType: image, selectorValueRegex: "%s"}, mode: breakglass}\n' "$1" >"$dir/selectors"
+    { sed '/^policySelectors:/,+1d' "$dir/config.yaml" && cat "$dir/selectors"; } >"$dir/config.new"
+    mv "$dir/config.new" "$dir/config.yaml"
+}
+admitted() { review reload pod-create image=registry.invalid/app:1 | tee /dev/stderr | grep -qF '"allowed": true'; }
+glass '^registry.invalid/'
+check "an added selector is in force" wait_for 5 admitted
+glass '(registry'
+check "one whose expression does not compile is refused" logged '"configuration problem".*policySelectors/0/selector/selectorValueRegex'
+check "and the one before stays" admitted
+glass '^registry.other/'
+check "another is in force" wait_for 5 denied_with 'ask the wrong team'
+
 # ---- credentials ----
 printf '{"auths": {"%s": {"username": "u", "password": "rather secret"}}}' "$silent" >"$dir/credentials.json"
 check "new credentials are taken over" logged '"registry credentials loaded"'

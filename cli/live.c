@@ -242,15 +242,17 @@ static int load_folder(struct bw_live *live, struct bw_error *err)
 static int open_kubernetes(struct bw_live *live, struct bw_error *err)
 {
     const struct bw_config *config = live->first;
-    if (config->kubernetes == BW_KUBERNETES_OFF ||
-        (config->kubernetes == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") == NULL)) {
+    bool secrets = config->kubernetes == BW_KUBERNETES_ON ||
+                   (config->kubernetes == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") != NULL);
+    bool certs = config->certs.self_signed;
+    if (!secrets && !certs) {
         return 0;
     }
     const struct bw_kube_options options = {.account_folder = config->service_account_dir};
     if (bw_kube_client_create(&live->kube, &options, err) == 0) {
-        return bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err);
+        return secrets ? bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err) : 0;
     }
-    if (config->kubernetes == BW_KUBERNETES_ON) {
+    if (config->kubernetes == BW_KUBERNETES_ON || certs) {
         return -1;
     }
     bw_log(BW_LOG_WARN, "the API server cannot be asked: pull secrets of pods are not used",
@@ -418,7 +420,9 @@ int bw_live_watch(struct bw_live *live, struct bw_error *err)
     for (size_t i = 0; i < n; i++) {
         free(folders[i]);
     }
-    return status;
+    return status == 0 && live->first->certs.self_signed
+               ? bw_certs_leader_start(&live->certs, live->kube, NULL, live->first, err)
+               : status;
 }
 
 /* ---- readiness ---- */
@@ -435,6 +439,7 @@ void bw_live_tick(struct bw_live *live)
 
 void bw_live_end(struct bw_live *live)
 {
+    bw_certs_leader_stop(live->certs);
     bw_watch_dir_stop(live->watch);
     bw_catalog_destroy(live->catalog);
     bw_verdicts_destroy(live->verdicts);

@@ -4,6 +4,7 @@
 #include "base/sha256.h"
 #include "base/watch_dir.h"
 #include "cli/bundle_folder.h"
+#include "cli/certs_leader.h"
 #include "cli/settings.h"
 #include "k8s/lookup.h"
 #include "webhook/server.h"
@@ -31,6 +32,7 @@ struct bw_live {
     struct bw_kube_client *kube;   /* NULL: there is no API server to ask */
     struct bw_kube_lookup *lookup; /* of it */
     struct bw_bundle_store *store;
+    struct bw_certs_leader *certs; /* NULL: somebody else looks after the certificate */
     struct bw_server *server; /* NULL until it is there; read by other threads */
     struct bw_watch_dir *watch;
     pthread_mutex_t refresh;

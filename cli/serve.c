@@ -77,6 +77,8 @@ static int serve_until_stopped(struct bw_live *live, struct bw_error *err)
     int status = bw_server_run(live->server, err);
     (void)pthread_kill(signals, SIGUSR2);
     (void)pthread_join(signals, NULL);
+    bw_certs_leader_stop(live->certs); /* another replica can lead at once */
+    live->certs = NULL;
     /* Analyses may need minutes to their end, and nobody waits for them any more. */
     unsigned running = bw_catalog_counts(live->catalog).running;
     bw_log(BW_LOG_INFO, "stopped", BW_F("version", BREAKWATER_VERSION), BW_FI("abandoned_analyses", running));

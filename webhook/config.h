@@ -51,6 +51,12 @@ struct bw_config {
     enum { BW_MIRROR_AUDIT, BW_MIRROR_DENY, BW_MIRROR_IGNORE } mirror_pods;
     enum { BW_KUBERNETES_AUTO, BW_KUBERNETES_ON, BW_KUBERNETES_OFF } kubernetes; /* kubernetes.pullSecrets */
     const char *service_account_dir;
+    const char *lease; /* kubernetes.lease: by which the replicas choose a leader */
+    struct {
+        bool self_signed; /* certs.mode: off | selfSigned */
+        const char *secret, *service, *cluster_domain, *webhook_configuration;
+        unsigned leaf_lifetime_s, ca_lifetime_s, renew_at, ca_wait_s, ca_overlap_s, check_s;
+    } certs;
     bool allow_artifact_volumes; /* imageVolumes: deny | allowArtifacts */
     const struct bw_extra_resource *extra_resources;
     size_t n_extra_resources;

@@ -223,10 +223,7 @@ static char *make_origin(const struct source *source, const char *key)
     if (from_folder(source)) {
         bw_buf_printf(&text, "file %s", key);
     } else {
-        bw_buf_printf(&text, "configmap %s/%s", source->namespace, source->name);
-        if (key[0] != '\0') {
-            bw_buf_printf(&text, "[%s]", key);
-        }
+        bw_buf_printf(&text, "configmap %s/%s[%s]", source->namespace, source->name, key);
     }
     return bw_buf_take(&text, NULL);
 }
@@ -281,8 +278,8 @@ static void refuse(struct bw_bundle_store *store, struct entry *entry, const cha
     bw_log(BW_LOG_ERROR, kept ? "bundle refused, the last good one stays in force" : "bundle refused",
            BW_F("origin", entry->origin), BW_F("error", why));
     bw_buf_init(&note, 4 * (size_t)MAX_NOTE);
-    bw_buf_printf(&note, "%s%s%s%s", entry->key, entry->key[0] == '\0' ? "" : ": ",
-                  kept ? "refused, the last good content stays in force: " : "refused: ", faults);
+    bw_buf_printf(&note, "%s: %s: %s", entry->key, kept ? "refused, the last good content stays in force" : "refused",
+                  faults);
     post(store, entry->source, true, entry->hash, note.data);
     bw_buf_clear(&note);
     entry->good = false;
@@ -410,28 +407,13 @@ void bw_bundle_store_begin(struct bw_bundle_store *store, const struct bw_bundle
     }
 }
 
-void bw_bundle_store_fail(struct bw_bundle_store *store, const struct bw_error *error)
-{
-    for (size_t i = 0; i < store->n_entries; i++) {
-        struct entry *entry = store->entries[i];
-        if (entry->source == store->current) {
-            entry->seen = true;
-            entry->good = false;
-            entry->hash[0] = '\0';
-        }
-    }
-    bw_bundle_store_offer(store, &(struct bw_bundle_content){.key = "", .name = "", .error = error});
-}
-
 static void sweep(struct bw_bundle_store *store, const struct source *source, bool all)
 {
     for (size_t i = store->n_entries; i-- > 0;) {
         struct entry *entry = store->entries[i];
         if (entry->source == source && (all || !entry->seen)) {
-            if (entry->key[0] != '\0') {
-                bw_log(BW_LOG_INFO, "bundle is gone", BW_F("origin", entry->origin),
-                       BW_F("bundle", entry->bundle == NULL ? NULL : bw_bundle_id(entry->bundle)));
-            }
+            bw_log(BW_LOG_INFO, "bundle is gone", BW_F("origin", entry->origin),
+                   BW_F("bundle", entry->bundle == NULL ? NULL : bw_bundle_id(entry->bundle)));
             entry_remove(store, i);
         }
     }

@@ -35,8 +35,6 @@ struct bw_bundle_content {
 /* All of one source as it is now: what is not offered before the end is gone. Others wait meanwhile. */
 void bw_bundle_store_begin(struct bw_bundle_store *store, const struct bw_bundle_source *source);
 void bw_bundle_store_offer(struct bw_bundle_store *store, const struct bw_bundle_content *content);
-/* Instead of offers: nothing of the source could be read. Its last good bundles stay. */
-void bw_bundle_store_fail(struct bw_bundle_store *store, const struct bw_error *error);
 void bw_bundle_store_end(struct bw_bundle_store *store);
 /* The ConfigMap is gone, or no longer labelled. */
 void bw_bundle_store_drop(struct bw_bundle_store *store, const char *namespace, const char *name);

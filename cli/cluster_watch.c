@@ -178,13 +178,13 @@ static bool all_synced(const struct bw_cluster_watch *watch, const char *resourc
     return synced;
 }
 
-bool bw_cluster_watch_synced(struct bw_cluster_watch *watch, const char *resource)
+bool bw_cluster_watch_settled(struct bw_cluster_watch *watch, const char *resource)
 {
     bool given_up = false;
     (void)pthread_mutex_lock(&watch->lock);
     bool synced = all_synced(watch, resource, &given_up);
     (void)pthread_mutex_unlock(&watch->lock);
-    return synced;
+    return synced || given_up;
 }
 
 void bw_cluster_watch_tick(struct bw_cluster_watch *watch, struct bw_server *server)

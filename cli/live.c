@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { WATCH_POLL_MS = 30000, GRACE_MS = 60000 };
 enum { CONFIG, CERTIFICATE, KEY, CREDENTIALS };
@@ -105,6 +106,15 @@ static bool differ(const char *a, const char *b)
     return (a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0);
 }
 
+static bool differ_lists(const char *const *a, size_t n_a, const char *const *b, size_t n_b)
+{
+    bool same = n_a == n_b;
+    for (size_t i = 0; same && i < n_a; i++) {
+        same = strcmp(a[i], b[i]) == 0;
+    }
+    return !same;
+}
+
 /* Names what is different from the start and cannot change while serving. */
 static void log_fixed(const struct bw_config *old, const struct bw_config *new)
 {
@@ -120,6 +130,9 @@ static void log_fixed(const struct bw_config *old, const struct bw_config *new)
         {"kubernetes.pullSecrets", old->kubernetes != new->kubernetes},
         {"kubernetes.serviceAccountDir", differ(old->service_account_dir, new->service_account_dir)},
         {"bundles.dir", differ(old->bundles_dir, new->bundles_dir)},
+        {"bundles.configMaps", old->bundle_maps != new->bundle_maps},
+        {"bundles.namespaces", differ_lists(old->bundle_namespaces, old->n_bundle_namespaces, new->bundle_namespaces,
+                                            new->n_bundle_namespaces)},
         {"registry.tagTTL", old->tag_ttl_ms != new->tag_ttl_ms},
         {"registry.tagStaleMax", old->tag_stale_ms != new->tag_stale_ms},
         {"registry.negativeTTL", old->negative_ttl_ms != new->negative_ttl_ms},
@@ -218,11 +231,18 @@ static int update_needs(struct bw_live *live, struct bw_error *err)
     return status;
 }
 
+/* Before the first lists a bundle could be taken for the default that is not. */
+static bool bundles_settled(const struct bw_live *live)
+{
+    return live->maps == NULL || bw_cluster_watch_settled(live->cluster, "configmaps");
+}
+
 /* A set that differs from the one in force takes its place. */
 static int take_bundles(struct bw_live *live, struct bw_error *err)
 {
     struct bw_config *config = bw_slot_acquire(&live->config);
-    struct bw_bundle_set *set = bw_bundle_store_make(live->store, config->default_bundle);
+    struct bw_bundle_set *set =
+        bundles_settled(live) ? bw_bundle_store_make(live->store, config->default_bundle) : NULL;
     bw_config_release(config);
     if (set != NULL) {
         bw_slot_replace(&live->bundles, set);
@@ -230,45 +250,104 @@ static int take_bundles(struct bw_live *live, struct bw_error *err)
     return update_needs(live, err);
 }
 
+static void refresh_bundles(struct bw_live *live)
+{
+    struct bw_error err = {0};
+    if (take_bundles(live, &err) != 0) {
+        bw_log(BW_LOG_ERROR, "what bundles need is not asked for", BW_F("error", err.message));
+    }
+}
+
 static int load_folder(struct bw_live *live, struct bw_error *err)
 {
     struct bw_config *config = bw_slot_acquire(&live->config);
     int status = bw_bundle_folder_feed(live->store, live->bundles_path, config->default_patterns, err);
     bw_config_release(config);
-    return status;
+    return status != 0 && err->code == BW_ENOTFOUND && live->maps != NULL ? 0 : status;
 }
 
-/* The API server, for pull secrets. One that is only presumed to be there may be missing. */
+static void on_maps(void *payload)
+{
+    struct bw_live *live = payload;
+    pthread_mutex_lock(&live->refresh);
+    refresh_bundles(live);
+    pthread_mutex_unlock(&live->refresh);
+}
+
+/* ---- the API server ---- */
+
+static bool is_wanted(enum bw_kubernetes_use use)
+{
+    return use == BW_KUBERNETES_ON || (use == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") != NULL);
+}
+
+/* On the one thread of Events. */
+static void on_event_trouble(void *payload, const struct bw_error *err)
+{
+    struct bw_live *live = payload;
+    if (strcmp(live->event_trouble, err->message) != 0) {
+        memcpy(live->event_trouble, err->message, sizeof(live->event_trouble));
+        bw_log(BW_LOG_WARN, "an Event cannot be written", BW_F("error", err->message));
+    }
+}
+
+static int open_bundle_maps(struct bw_live *live, struct bw_error *err)
+{
+    char instance[256] = "";
+    (void)gethostname(instance, sizeof(instance) - 1);
+    if (bw_events_create(&live->events, live->kube, instance, on_event_trouble, live, err) != 0) {
+        return -1;
+    }
+    live->store = bw_bundle_store_create(live->events);
+    live->cluster = bw_cluster_watch_create(live->kube);
+    live->maps =
+        bw_bundle_maps_create(&(struct bw_bundle_maps_options){.store = live->store,
+                                                               .config = &live->config,
+                                                               .own = bw_kube_client_namespace(live->kube),
+                                                               .namespaces = live->first->bundle_namespaces,
+                                                               .n_namespaces = live->first->n_bundle_namespaces,
+                                                               .settled = on_maps,
+                                                               .payload = live});
+    return 0;
+}
+
+/* One that is only presumed to be there may be missing. */
 static int open_kubernetes(struct bw_live *live, struct bw_error *err)
 {
     const struct bw_config *config = live->first;
-    bool secrets = config->kubernetes == BW_KUBERNETES_ON ||
-                   (config->kubernetes == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") != NULL);
-    bool certs = config->certs.self_signed;
-    if (!secrets && !certs) {
+    bool secrets = is_wanted(config->kubernetes), maps = is_wanted(config->bundle_maps);
+    if (!secrets && !maps) {
         return 0;
     }
     const struct bw_kube_options options = {.account_folder = config->service_account_dir};
-    if (bw_kube_client_create(&live->kube, &options, err) == 0) {
-        return secrets ? bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err) : 0;
+    if (bw_kube_client_create(&live->kube, &options, err) != 0) {
+        if (config->kubernetes == BW_KUBERNETES_ON || config->bundle_maps == BW_KUBERNETES_ON) {
+            return -1;
+        }
+        bw_log(BW_LOG_WARN, "the API server cannot be asked: no pull secrets of pods, no bundles in ConfigMaps",
+               BW_F("error", err->message));
+        return 0;
     }
-    if (config->kubernetes == BW_KUBERNETES_ON || certs) {
+    if (secrets && bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err) != 0) {
         return -1;
     }
-    bw_log(BW_LOG_WARN, "the API server cannot be asked: pull secrets of pods are not used",
-           BW_F("error", err->message));
-    return 0;
+    return maps ? open_bundle_maps(live, err) : 0;
 }
 
 int bw_live_build(struct bw_live *live, struct bw_error *err)
 {
     struct bw_error cache = {0};
     bool recovered = false;
-    live->store = bw_bundle_store_create(NULL);
+    if (open_kubernetes(live, err) != 0) {
+        return -1;
+    }
+    if (live->store == NULL) {
+        live->store = bw_bundle_store_create(NULL);
+    }
     if (load_folder(live, err) != 0 || open_access(live, live->first, err) != 0 ||
         bw_catalog_open(&live->catalog, live->first, on_news, live, &recovered, &cache, err) != 0 ||
         take_bundles(live, err) != 0 || bw_verdicts_create(&live->verdicts, 0, on_news, live, err) != 0 ||
-        open_kubernetes(live, err) != 0) {
+        (live->maps != NULL && bw_bundle_maps_start(live->maps, live->cluster, err) != 0)) {
         return -1;
     }
     if (recovered) {
@@ -379,9 +458,7 @@ void bw_live_refresh(void *payload, const char *folder)
     if (load_folder(live, &err) != 0) {
         bw_log(BW_LOG_ERROR, "bundles not reloaded", BW_F("error", err.message));
     }
-    if (take_bundles(live, &err) != 0) {
-        bw_log(BW_LOG_ERROR, "what bundles need is not asked for", BW_F("error", err.message));
-    }
+    refresh_bundles(live);
     close_unused(live);
     pthread_mutex_unlock(&live->refresh);
 }
@@ -420,9 +497,7 @@ int bw_live_watch(struct bw_live *live, struct bw_error *err)
     for (size_t i = 0; i < n; i++) {
         free(folders[i]);
     }
-    return status == 0 && live->first->certs.self_signed
-               ? bw_certs_leader_start(&live->certs, live->kube, NULL, live->first, err)
-               : status;
+    return status;
 }
 
 /* ---- readiness ---- */
@@ -430,20 +505,28 @@ int bw_live_watch(struct bw_live *live, struct bw_error *err)
 void bw_live_tick(struct bw_live *live)
 {
     struct bw_bundle_set *set = bw_slot_acquire(&live->bundles);
-    bool any = set != NULL && bw_bundle_set_count(set) > 0;
+    bool any = set != NULL && bw_bundle_set_count(set) > 0, none_yet = set == NULL;
     bw_bundle_set_release(set);
-    /* After a while a refusal that says why serves people better than an endpoint that is not there. */
-    bool ready = any || bw_monotonic_ms() - live->began_ms > GRACE_MS;
+    bool settled = bundles_settled(live);
+    if (none_yet && settled) {
+        on_maps(live);
+    }
+    /* After a while, or when it is known that there is none, a refusal that says why serves people better than an
+     * endpoint that is not there. */
+    bool ready = any || (live->maps != NULL && settled) || bw_monotonic_ms() - live->began_ms > GRACE_MS;
     bw_server_set_ready(live->server, "bundles", ready, any ? NULL : "no bundle is in force");
+    bw_cluster_watch_tick(live->cluster, live->server);
 }
 
 void bw_live_end(struct bw_live *live)
 {
-    bw_certs_leader_stop(live->certs);
     bw_watch_dir_stop(live->watch);
+    bw_cluster_watch_destroy(live->cluster);
+    bw_bundle_maps_destroy(live->maps);
     bw_catalog_destroy(live->catalog);
     bw_verdicts_destroy(live->verdicts);
     bw_kube_lookup_destroy(live->lookup);
+    bw_events_destroy(live->events);
     bw_kube_client_destroy(live->kube);
     struct bw_server *server = live->server;
     __atomic_store_n(&live->server, NULL, __ATOMIC_RELEASE);

@@ -4,7 +4,7 @@
 #include "base/sha256.h"
 #include "base/watch_dir.h"
 #include "cli/bundle_folder.h"
-#include "cli/certs_leader.h"
+#include "cli/bundle_maps.h"
 #include "cli/settings.h"
 #include "k8s/lookup.h"
 #include "webhook/server.h"
@@ -29,10 +29,13 @@ struct bw_live {
     size_t n_accesses;
     struct bw_catalog *catalog;
     struct bw_verdicts *verdicts;
-    struct bw_kube_client *kube;   /* NULL: there is no API server to ask */
-    struct bw_kube_lookup *lookup; /* of it */
+    struct bw_kube_client *kube; /* NULL: there is no API server to ask; the next ones are of it */
+    struct bw_kube_lookup *lookup;
+    struct bw_events *events;
+    char event_trouble[BW_ERROR_MESSAGE_MAX]; /* last told */
+    struct bw_cluster_watch *cluster;
+    struct bw_bundle_maps *maps; /* NULL: bundles come from the folder alone */
     struct bw_bundle_store *store;
-    struct bw_certs_leader *certs; /* NULL: somebody else looks after the certificate */
     struct bw_server *server; /* NULL until it is there; read by other threads */
     struct bw_watch_dir *watch;
     pthread_mutex_t refresh;

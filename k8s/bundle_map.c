@@ -6,6 +6,7 @@
 #include "base/decompress.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "k8s/metadata.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,15 +198,24 @@ static int read_metadata(struct bw_bundle_map *map, struct bw_json config_map, s
                          struct bw_error *err)
 {
     struct bw_json metadata = {0};
+    const char *mode = NULL;
     if (bw_json_member(&metadata, config_map, "metadata", arena, err) != 0 || bw_json_object(metadata, err) != 0) {
         return -1;
     }
     struct bw_json labels = bw_json_optional(metadata, "labels", arena);
+    struct bw_json annotations = bw_json_optional(metadata, "annotations", arena);
     if ((labels.node != NULL && bw_json_object(labels, err) != 0) ||
-        read_member(&map->name, metadata, "name", "", arena, err) != 0) {
+        (annotations.node != NULL && bw_json_object(annotations, err) != 0) ||
+        read_member(&map->namespace, metadata, "namespace", "", arena, err) != 0 ||
+        read_member(&map->name, metadata, "name", "", arena, err) != 0 ||
+        read_member(&map->uid, metadata, "uid", "", arena, err) != 0 ||
+        read_member(&map->created, metadata, "creationTimestamp", "", arena, err) != 0 ||
+        read_member(&map->label, labels, BW_DOMAIN "/bundle", NULL, arena, err) != 0 ||
+        read_member(&mode, annotations, BW_DOMAIN "/mode", "", arena, err) != 0) {
         return -1;
     }
-    return read_member(&map->label, labels, "breakwater.io/bundle", NULL, arena, err);
+    map->warn_only = strcmp(mode, "warn") == 0;
+    return 0;
 }
 
 int bw_bundle_map_read(struct bw_bundle_map *out, struct bw_json config_map, struct bw_arena *arena,

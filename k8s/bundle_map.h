@@ -16,9 +16,10 @@ struct bw_map_bundle {
 };
 
 struct bw_bundle_map {
-    const char *name;              /* "" when absent */
-    const char *label;             /* value of breakwater.io/bundle, or NULL */
-    struct bw_map_bundle *bundles; /* sorted by key */
+    const char *namespace, *name, *uid, *created; /* created: creationTimestamp; "" when absent */
+    const char *label;                            /* value of breakwater.io/bundle, or NULL */
+    bool warn_only;                               /* annotation breakwater.io/mode: warn */
+    struct bw_map_bundle *bundles;                /* sorted by key */
     size_t n_bundles;
     const char *const *ignored; /* keys without a known suffix; NULL-terminated */
 };

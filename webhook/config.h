@@ -31,6 +31,8 @@ enum bw_fault { /* the onError tree (D41) */
                 BW_FAULT_COUNT
 };
 
+enum bw_kubernetes_use { BW_KUBERNETES_AUTO, BW_KUBERNETES_ON, BW_KUBERNETES_OFF };
+
 struct bw_config {
     /* server */
     const char *listen, *health_listen, *metrics_listen; /* "ADDRESS:PORT" */
@@ -49,14 +51,8 @@ struct bw_config {
     enum { BW_RESOURCES_ALL, BW_RESOURCES_PODS_ONLY, BW_RESOURCES_PODS_ENFORCE_WORKLOADS_WARN } resource_mode;
     bool unsupported_deny; /* onUnsupportedResource */
     enum { BW_MIRROR_AUDIT, BW_MIRROR_DENY, BW_MIRROR_IGNORE } mirror_pods;
-    enum { BW_KUBERNETES_AUTO, BW_KUBERNETES_ON, BW_KUBERNETES_OFF } kubernetes; /* kubernetes.pullSecrets */
+    enum bw_kubernetes_use kubernetes; /* kubernetes.pullSecrets */
     const char *service_account_dir;
-    const char *lease; /* kubernetes.lease: by which the replicas choose a leader */
-    struct {
-        bool self_signed; /* certs.mode: off | selfSigned */
-        const char *secret, *service, *cluster_domain, *webhook_configuration;
-        unsigned leaf_lifetime_s, ca_lifetime_s, renew_at, ca_wait_s, ca_overlap_s, check_s;
-    } certs;
     bool allow_artifact_volumes; /* imageVolumes: deny | allowArtifacts */
     const struct bw_extra_resource *extra_resources;
     size_t n_extra_resources;
@@ -71,6 +67,9 @@ struct bw_config {
     size_t n_exemptions;
     /* bundles */
     const char *bundles_dir, *default_bundle;
+    enum bw_kubernetes_use bundle_maps;   /* bundles.configMaps */
+    const char *const *bundle_namespaces; /* besides the own one */
+    size_t n_bundle_namespaces;
     enum bw_no_mapping no_mapping_match;
     /* registry */
     struct bw_registry_options registry;

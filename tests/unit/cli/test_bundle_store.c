@@ -214,27 +214,6 @@ static void another_default_makes_another_set(void **state)
     bw_bundle_store_destroy(store);
 }
 
-static void a_source_that_cannot_be_read_keeps_what_it_had(void **state)
-{
-    (void)state;
-    struct bw_error err = {0};
-    struct bw_bundle_store *store = bw_bundle_store_create(NULL);
-    const struct bw_bundle_source source = {.namespace = "own", .name = "m", .created = "2026", .own = true};
-    feed(store, "own/m a=one");
-    bw_bundle_store_begin(store, &source);
-    bw_bundle_store_fail(store, (bw_error_set(&err, BW_ELIMIT, "too many keys"), &err));
-    bw_bundle_store_end(store);
-    struct bw_bundle_set *set = bw_bundle_store_make(store, NULL);
-    assert_string_equal(bw_bundle_id(bw_bundle_set_find(set, NULL)), "one");
-    bw_bundle_set_release(set);
-    bw_bundle_store_begin(store, &source);
-    bw_bundle_store_end(store);
-    set = bw_bundle_store_make(store, NULL);
-    assert_int_equal(bw_bundle_set_count(set), 0);
-    bw_bundle_set_release(set);
-    bw_bundle_store_destroy(store);
-}
-
 static bool is_exposed(const char *line)
 {
     BW_BUF_SCOPE all;
@@ -352,7 +331,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(precedence_is_as_told),
         cmocka_unit_test(another_default_makes_another_set),
-        cmocka_unit_test(a_source_that_cannot_be_read_keeps_what_it_had),
         cmocka_unit_test(metrics_tell_what_is_in_force_and_forget_what_is_gone),
         cmocka_unit_test(all_texts_are_bounded_and_other_namespaces_suffer_first),
         cmocka_unit_test(so_many_bundles_of_other_namespaces_leave_room_for_ours),

@@ -39,16 +39,27 @@ static void what_a_config_map_says_of_itself(void **state)
 {
     struct fixture at;
     (void)state;
-    assert_int_equal(read_map(&at, "{\"metadata\":{\"name\":\"m\",\"labels\":{\"breakwater.io/bundle\":\"active\"}}}"),
-                     0);
+    assert_int_equal(
+        read_map(&at, "{\"metadata\":{\"name\":\"m\",\"namespace\":\"n\",\"uid\":\"u-1\","
+                      "\"creationTimestamp\":\"2026-01-02T03:04:05Z\",\"labels\":{\"breakwater.io/bundle\":\"active\"},"
+                      "\"annotations\":{\"a\":\"b\",\"breakwater.io/mode\":\"warn\"}}}"),
+        0);
     assert_string_equal(at.map.name, "m");
+    assert_string_equal(at.map.namespace, "n");
+    assert_string_equal(at.map.uid, "u-1");
+    assert_string_equal(at.map.created, "2026-01-02T03:04:05Z");
     assert_string_equal(at.map.label, "active");
+    assert_true(at.map.warn_only);
     assert_int_equal(at.map.n_bundles, 0);
     assert_null(at.map.ignored[0]);
     bw_arena_clear(&at.arena);
-    assert_int_equal(read_map(&at, "{\"metadata\":{\"name\":null},\"data\":null}"), 0);
+    assert_int_equal(read_map(&at, "{\"metadata\":{\"name\":null,\"creationTimestamp\":null,"
+                                   "\"annotations\":{\"breakwater.io/mode\":\"policy\"}},\"data\":null}"),
+                     0);
     assert_string_equal(at.map.name, "");
+    assert_string_equal(at.map.created, "");
     assert_null(at.map.label);
+    assert_false(at.map.warn_only);
     bw_arena_clear(&at.arena);
 }
 

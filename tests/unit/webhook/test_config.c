@@ -101,7 +101,7 @@ static void every_kind_of_value_is_read(void **state)
          "defaultPlatforms: [linux/arm64/v8, linux/amd64]\n"
          "cache: {dir: /var/cache, memoryBytes: 64Mi}\n"
          "log: {level: warn}\n"
-         "bundles: {default: ~}\n");
+         "bundles: {default: ~, configMaps: never, namespaces: [team-b, '*', team-a]}\n");
     assert_string_equal(config->listen, "127.0.0.1:0");
     assert_int_equal(config->max_request_bytes, BW_MIB);
     assert_int_equal(config->event_loops, 3);
@@ -179,6 +179,8 @@ static void faults_carry_place_and_suggestion(void **state)
          NULL},
         {"registry: {allowAddresses: [10.0.0.0/33]}\n", "/registry/allowAddresses/0", "value_invalid", 1,
          "network like", NULL},
+        {"bundles: {namespaces: [team-a, team_b]}\n", "/bundles/namespaces/1", "value_invalid", 1,
+         "name of a namespace", NULL},
         {"analysis: {secretSearch: {patterns: ['X=(']}}\n", "/analysis/secretSearch/patterns/0", "value_invalid", 1, "",
          NULL},
         {"analysis: {secretSearch: {patterns: [x]}}\n", "/analysis/secretSearch/patterns/0", "value_invalid", 1,

@@ -128,6 +128,7 @@ static void log_fixed(const struct bw_config *old, const struct bw_config *new)
         {"server.eventLoops", old->event_loops != new->event_loops},
         {"server.maxConnections", old->max_connections != new->max_connections},
         {"kubernetes.pullSecrets", old->kubernetes != new->kubernetes},
+        {"kubernetes.nodes", old->nodes != new->nodes},
         {"kubernetes.serviceAccountDir", differ(old->service_account_dir, new->service_account_dir)},
         {"bundles.dir", differ(old->bundles_dir, new->bundles_dir)},
         {"bundles.configMaps", old->bundle_maps != new->bundle_maps},
@@ -299,7 +300,6 @@ static int open_bundle_maps(struct bw_live *live, struct bw_error *err)
         return -1;
     }
     live->store = bw_bundle_store_create(live->events);
-    live->cluster = bw_cluster_watch_create(live->kube);
     live->maps =
         bw_bundle_maps_create(&(struct bw_bundle_maps_options){.store = live->store,
                                                                .config = &live->config,
@@ -311,24 +311,56 @@ static int open_bundle_maps(struct bw_live *live, struct bw_error *err)
     return 0;
 }
 
+static bool needs_namespaces(const struct bw_config *config)
+{
+    return bw_selectors_need_namespace(config->selectors, config->n_selectors);
+}
+
+/* From when a selector first asks for more of a namespace than its name. */
+static int follow_namespaces(struct bw_live *live, const struct bw_config *config, struct bw_error *err)
+{
+    if (live->cluster == NULL || live->follows_namespaces || !needs_namespaces(config)) {
+        return 0;
+    }
+    live->follows_namespaces = true;
+    return bw_cluster_watch_metadata(live->cluster, "namespaces", live->namespaces, err);
+}
+
+static int follow_nodes(struct bw_live *live, struct bw_error *err)
+{
+    live->nodes = bw_metadata_store_create();
+    return bw_cluster_watch_metadata(live->cluster, "nodes", live->nodes, err);
+}
+
 /* One that is only presumed to be there may be missing. */
 static int open_kubernetes(struct bw_live *live, struct bw_error *err)
 {
     const struct bw_config *config = live->first;
     bool secrets = is_wanted(config->kubernetes), maps = is_wanted(config->bundle_maps);
-    if (!secrets && !maps) {
+    bool certs = config->certs.self_signed, nodes = is_wanted(config->nodes);
+    bool namespaces = needs_namespaces(config) && is_wanted(BW_KUBERNETES_AUTO);
+    if (!secrets && !maps && !certs && !nodes && !namespaces) {
         return 0;
     }
     const struct bw_kube_options options = {.account_folder = config->service_account_dir};
     if (bw_kube_client_create(&live->kube, &options, err) != 0) {
-        if (config->kubernetes == BW_KUBERNETES_ON || config->bundle_maps == BW_KUBERNETES_ON) {
+        if (config->kubernetes == BW_KUBERNETES_ON || config->bundle_maps == BW_KUBERNETES_ON ||
+            config->nodes == BW_KUBERNETES_ON || certs) {
             return -1;
         }
-        bw_log(BW_LOG_WARN, "the API server cannot be asked: no pull secrets of pods, no bundles in ConfigMaps",
-               BW_F("error", err->message));
+        bw_log(
+            BW_LOG_WARN,
+            "the API server cannot be asked: no pull secrets of pods, no bundles in ConfigMaps, nothing of namespaces "
+            "and nodes",
+            BW_F("error", err->message));
         return 0;
     }
     if (secrets && bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err) != 0) {
+        return -1;
+    }
+    live->cluster = bw_cluster_watch_create(live->kube);
+    live->namespaces = bw_metadata_store_create();
+    if (follow_namespaces(live, config, err) != 0 || (nodes && follow_nodes(live, err) != 0)) {
         return -1;
     }
     return maps ? open_bundle_maps(live, err) : 0;
@@ -388,6 +420,9 @@ static int reload_config(struct bw_live *live, struct bw_error *err)
     }
     if (status == 0) {
         status = open_access(live, config, err);
+    }
+    if (status == 0) {
+        status = follow_namespaces(live, config, err);
     }
     if (status != 0) {
         bw_config_release(config);
@@ -497,7 +532,9 @@ int bw_live_watch(struct bw_live *live, struct bw_error *err)
     for (size_t i = 0; i < n; i++) {
         free(folders[i]);
     }
-    return status;
+    return status == 0 && live->first->certs.self_signed
+               ? bw_certs_leader_start(&live->certs, live->kube, live->events, live->first, err)
+               : status;
 }
 
 /* ---- readiness ---- */
@@ -520,6 +557,7 @@ void bw_live_tick(struct bw_live *live)
 
 void bw_live_end(struct bw_live *live)
 {
+    bw_certs_leader_stop(live->certs);
     bw_watch_dir_stop(live->watch);
     bw_cluster_watch_destroy(live->cluster);
     bw_bundle_maps_destroy(live->maps);
@@ -534,6 +572,8 @@ void bw_live_end(struct bw_live *live)
         bw_server_destroy(server);
     }
     bw_bundle_store_destroy(live->store);
+    bw_metadata_store_destroy(live->namespaces);
+    bw_metadata_store_destroy(live->nodes);
     bw_slot_clear(&live->source);
     bw_slot_clear(&live->bundles);
     bw_slot_clear(&live->config);

@@ -5,6 +5,7 @@
 #include "base/watch_dir.h"
 #include "cli/bundle_folder.h"
 #include "cli/bundle_maps.h"
+#include "cli/certs_leader.h"
 #include "cli/settings.h"
 #include "k8s/lookup.h"
 #include "webhook/server.h"
@@ -34,9 +35,12 @@ struct bw_live {
     struct bw_events *events;
     char event_trouble[BW_ERROR_MESSAGE_MAX]; /* last told */
     struct bw_cluster_watch *cluster;
+    struct bw_metadata_store *namespaces, *nodes; /* NULL: they are not followed */
+    bool follows_namespaces;
     struct bw_bundle_maps *maps; /* NULL: bundles come from the folder alone */
     struct bw_bundle_store *store;
-    struct bw_server *server; /* NULL until it is there; read by other threads */
+    struct bw_certs_leader *certs; /* NULL: somebody else looks after the certificate */
+    struct bw_server *server;      /* NULL until it is there; read by other threads */
     struct bw_watch_dir *watch;
     pthread_mutex_t refresh;
     char seen[4][2 * BW_HASH_MAX + 1]; /* content last taken over: config, certificate, key, credentials */

@@ -54,6 +54,8 @@ static int start_server(struct bw_live *live, struct bw_services *services, stru
         .source = &live->source,
         .verdicts = live->verdicts,
         .lookup = live->lookup,
+        .namespaces = live->namespaces,
+        .nodes = live->nodes,
     };
     struct bw_server *server = NULL;
     if (bw_server_create(&server, live->first, services, err) != 0) {

@@ -52,7 +52,14 @@ struct bw_config {
     bool unsupported_deny; /* onUnsupportedResource */
     enum { BW_MIRROR_AUDIT, BW_MIRROR_DENY, BW_MIRROR_IGNORE } mirror_pods;
     enum bw_kubernetes_use kubernetes; /* kubernetes.pullSecrets */
+    enum bw_kubernetes_use nodes;      /* kubernetes.nodes */
     const char *service_account_dir;
+    const char *lease; /* kubernetes.lease: by which the replicas choose a leader */
+    struct {
+        bool self_signed; /* certs.mode: off | selfSigned */
+        const char *secret, *service, *cluster_domain, *webhook_configuration;
+        unsigned leaf_lifetime_s, ca_lifetime_s, renew_at, ca_wait_s, ca_overlap_s, check_s;
+    } certs;
     bool allow_artifact_volumes; /* imageVolumes: deny | allowArtifacts */
     const struct bw_extra_resource *extra_resources;
     size_t n_extra_resources;

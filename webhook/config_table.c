@@ -57,6 +57,14 @@ static int check_network(const char *text, struct bw_error *err)
                         text);
 }
 
+static int check_object_name(const char *text, struct bw_error *err)
+{
+    size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.");
+    if (len > 0 && len <= 253 && !text[len])
+        return 0;
+    return bw_error_set(err, BW_EINPUT, "expected small letters, digits, \"-\" and \".\", found \"%.80s\"", text);
+}
+
 static int check_mirror(const char *text, struct bw_error *err)
 {
     struct bw_str url = bw_str_from(text);
@@ -83,6 +91,7 @@ static const char *const updates[] = {"changed", "all", NULL};
 static const char *const resource_modes[] = {"all", "podsOnly", "podsEnforceWorkloadsWarn", NULL};
 static const char *const unsupported[] = {"allow", "deny", NULL};
 static const char *const kubernetes[] = {"auto", "always", "never", NULL};
+static const char *const certs_modes[] = {"off", "selfSigned", NULL};
 static const char *const mirror_pods[] = {"audit", "deny", "ignore", NULL};
 static const char *const image_volumes[] = {"deny", "allowArtifacts", NULL};
 static const char *const no_mapping[] = {"warn", "deny", "allow", NULL};
@@ -368,11 +377,105 @@ static const struct bw_key keys[] = {
      .doc = "Whether pull secrets of pods are read from the API server (ServiceAccounts and Secrets, verb get). auto: "
             "when "
             "breakwater runs in a pod."},
+    {.path = "kubernetes.nodes",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(nodes),
+     .choices = kubernetes,
+     .default_text = "auto",
+     .doc = "Whether the labels of the cluster's nodes say for which platforms images are judged (verbs list and "
+            "watch), "
+            "before defaultPlatforms. auto: when breakwater runs in a pod."},
     {.path = "kubernetes.serviceAccountDir",
      .kind = BW_KEY_TEXT,
      OF_CONFIG(service_account_dir),
      .default_text = "/var/run/secrets/kubernetes.io/serviceaccount",
      .doc = "Folder with token and ca.crt of breakwater's own ServiceAccount, as the kubelet mounts it."},
+    {.path = "kubernetes.lease",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(lease),
+     .default_text = "breakwater",
+     .check = check_object_name,
+     .doc =
+         "The Lease, in breakwater's own namespace, by which the replicas choose the one that leads. It is asked for "
+         "only when there is something to lead: certs.mode: selfSigned."},
+
+    {.path = "certs.mode",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(certs.self_signed),
+     .choices = certs_modes,
+     .default_text = "off",
+     .doc = "Who looks after the serving certificate. off: somebody else; selfSigned: breakwater keeps a CA and a "
+            "certificate in a Secret, renews both in time, and keeps the CA in the webhook configuration. See "
+            "docs/certificates.md. All of certs.* is taken at the start."},
+    {.path = "certs.secret",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(certs.secret),
+     .default_text = "breakwater-tls",
+     .check = check_object_name,
+     .doc = "The Secret, in breakwater's own namespace. Its tls.crt and tls.key are mounted as tls.certFile and "
+            "tls.keyFile."},
+    {.path = "certs.service",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(certs.service),
+     .default_text = "breakwater",
+     .check = check_object_name,
+     .doc = "The Service that the webhook configuration names, in the same namespace: the certificate is for it."},
+    {.path = "certs.clusterDomain",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(certs.cluster_domain),
+     .default_text = "cluster.local",
+     .check = check_object_name,
+     .doc = "The cluster's DNS domain, for the longest of the Service's names."},
+    {.path = "certs.webhookConfiguration",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(certs.webhook_configuration),
+     .default_text = "breakwater",
+     .check = check_object_name,
+     .doc = "The ValidatingWebhookConfiguration whose entries trust the CA."},
+    {.path = "certs.leafLifetime",
+     .kind = BW_KEY_SECONDS,
+     OF_CONFIG(certs.leaf_lifetime_s),
+     .default_text = "2160h",
+     .min = SECONDS_MS(10),
+     .max = HOURS_MS(24 * 365),
+     .doc = "How long a serving certificate is valid."},
+    {.path = "certs.caLifetime",
+     .kind = BW_KEY_SECONDS,
+     OF_CONFIG(certs.ca_lifetime_s),
+     .default_text = "43800h",
+     .min = SECONDS_MS(10),
+     .max = HOURS_MS(24 * 365 * 20),
+     .doc = "How long a CA is valid."},
+    {.path = "certs.renewAt",
+     .kind = BW_KEY_COUNT,
+     OF_CONFIG(certs.renew_at),
+     .default_text = "67",
+     .min = 10,
+     .max = 95,
+     .doc = "After how many percent of its life each of them is renewed."},
+    {.path = "certs.caWait",
+     .kind = BW_KEY_SECONDS,
+     OF_CONFIG(certs.ca_wait_s),
+     .default_text = "2m",
+     .min = SECONDS_MS(1),
+     .max = HOURS_MS(24),
+     .doc = "From a new CA standing in the webhook configuration to the first certificate under it: every API server "
+            "knows it by then."},
+    {.path = "certs.caOverlap",
+     .kind = BW_KEY_SECONDS,
+     OF_CONFIG(certs.ca_overlap_s),
+     .default_text = "24h",
+     .min = SECONDS_MS(1),
+     .max = HOURS_MS(24 * 30),
+     .doc = "From that certificate to the old CA being dropped: every replica serves it by then."},
+    {.path = "certs.checkInterval",
+     .kind = BW_KEY_SECONDS,
+     OF_CONFIG(certs.check_s),
+     .default_text = "5m",
+     .min = SECONDS_MS(1),
+     .max = HOURS_MS(1),
+     .doc = "How often the leader compares Secret and webhook configuration with what they should be; it heals what "
+            "others overwrote. What is due is done when it is."},
 
     {.path = "bundles.dir",
      .kind = BW_KEY_TEXT,

@@ -206,7 +206,7 @@ int bw_kube_identity_take(struct bw_kube_credentials *out, struct bw_kube_identi
             identity->read = true;
             identity->read_ms = bw_monotonic_ms();
             identity->expires_s = expires_s;
-        } else if (identity->read && identity->expires_s == INT64_MAX && identity->token_path != NULL) {
+        } else if (identity->read && identity->token_path != NULL) {
             status = 0;
         }
     }

@@ -340,12 +340,40 @@ static void outside_a_cluster_a_kubeconfig_says_who_we_are(void **state)
     bw_kube_client_destroy(client);
 }
 
+static void a_token_that_cannot_change_is_refused_once(void **state)
+{
+    static const struct step steps[] = {{"Bearer first-secret\r\n", "401 Unauthorized", "{}", NULL},
+                                        {NULL, NULL, NULL, NULL}};
+    const struct bw_kube_request request = {.method = "GET", .path = "/api/v1/x"};
+    struct bw_kube_client *client = NULL;
+    struct bw_error err = {0};
+    pthread_t server;
+    char text[512], path[128];
+    (void)state;
+    (void)snprintf(text, sizeof(text),
+                   "current-context: c\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"
+                   "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:%u', certificate-authority: ca.crt}}]\n"
+                   "users: [{name: u, user: {token: first-secret}}]\n",
+                   rig.port);
+    put("config", text);
+    (void)snprintf(path, sizeof(path), "%s/config", rig.folder);
+    const struct bw_kube_options options = {.outside = true, .kubeconfig = path};
+    assert_int_equal(bw_kube_client_create(&client, &options, &err), 0);
+    rig.steps = steps;
+    assert_int_equal(pthread_create(&server, NULL, serve, NULL), 0);
+    assert_int_equal(bw_kube_call(NULL, client, &request, &err), -1);
+    (void)pthread_join(server, NULL);
+    assert_int_equal(err.code, BW_EDENIED);
+    bw_kube_client_destroy(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_end_as_the_server_says),
         cmocka_unit_test(a_flag_ends_a_watch),
         cmocka_unit_test(outside_a_cluster_a_kubeconfig_says_who_we_are),
+        cmocka_unit_test(a_token_that_cannot_change_is_refused_once),
         cmocka_unit_test(faults_of_the_account_are_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -3,6 +3,9 @@
 
 #include <stddef.h>
 
+/* The allocator as the whole program wants it: once, by main. */
+void bw_memory_set_up(void);
+
 /* malloc for what has no arena: a failure ends the process (Kubernetes restarts it), so nobody has to test for NULL. */
 void *bw_memory_zeroed(size_t count, size_t size); /* aborts too when the product overflows */
 void *bw_memory_resize(void *block, size_t size);

@@ -1,4 +1,5 @@
 /* The program: finds the command, reads its options off its row, runs it. */
+#include "base/memory.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "image/analyzer/analyzer.h"
@@ -221,6 +222,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], BW_ANALYZER_CHILD_COMMAND) == 0) {
         return bw_analyzer_child_main(argc - 1, argv + 1);
     }
+    bw_memory_set_up();
     if (argc < 2) {
         return print_overview(stderr, BW_EXIT_TROUBLE);
     }

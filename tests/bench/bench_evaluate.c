@@ -6,6 +6,8 @@
  *   soak   resident memory before and after ROUNDS evaluations */
 #include "bench/bench_evaluate.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +179,7 @@ int main(int argc, char **argv)
 {
     struct golden_world world;
     const char *mode = argc > 4 ? argv[4] : "one";
+    bw_memory_set_up();
     if (argc < 4 || (strcmp(mode, "one") != 0 && strcmp(mode, "scale") != 0 && strcmp(mode, "soak") != 0)) {
         fprintf(stderr, "usage: bench_evaluate DIR ANALYSIS BUNDLE [one|scale|soak] [ROUNDS]\n");
         return 2;

@@ -16,7 +16,6 @@
 
 enum { PAGE_OBJECTS = 500, READ_BYTES = 32 * 1024, MAX_PATH = 3500, MAX_TOKEN = 2048 };
 enum { MAX_RETRY_AFTER_S = 300 }; /* of a server that asks for more, we hear again in five minutes */
-enum { TRIES_AT_POSITION = 3 };   /* then a list: the server may be one that never was at this position */
 
 static const struct bw_informer_pace usual_pace = {
     .watch_s = 300,
@@ -27,6 +26,7 @@ static const struct bw_informer_pace usual_pace = {
     .pause_ms = 1000,
     .longest_ms = 30000,
     .health_ms = 60000,
+    .tries = 20,
 };
 
 struct bw_informer {
@@ -393,10 +393,10 @@ static void after_failure(struct bw_informer *informer, const struct bw_error *e
     int64_t wait_ms = gone && first ? 0 : backoff_ms(informer, err);
     count(&informer->counts.errors);
     informer->failures++;
-    if (informer->reason == NULL) {
+    if (informer->reason == NULL || gone) {
         informer->reason = gone ? "gone" : cut ? "cut" : "error";
     }
-    if (misread || informer->failures >= TRIES_AT_POSITION) {
+    if (misread || informer->failures >= informer->pace.tries) {
         set_position(informer, "");
     }
     if (!((gone || cut) && first) && informer->options.trouble != NULL) {

@@ -11,6 +11,7 @@ struct bw_informer_pace {
     int64_t reopen_ms;               /* up to this before a watch that ended in time is opened again */
     int64_t pause_ms, longest_ms;    /* after a failure, doubled by each further one */
     int64_t health_ms;               /* a watch that stood this long was no failure */
+    unsigned tries;                  /* at one position, then a list: it may be the position that is refused */
 };
 
 int bw_informer_start_paced(struct bw_informer **out, struct bw_kube_client *client,

@@ -314,7 +314,7 @@ static const struct {
      {{{FIRST}, "429 Busy\r\nRetry-After: 1", "{}", END}, LISTED(ONE), HELD("10")},
      .told = "!rate_limited +a@1 . ~error . ",
      .message = "list of namespaces: GET /api/v1/namespaces: 429"},
-    {"a server that is away: after three tries a list",
+    {"a server that is away: after some tries a list",
      {LISTED(ONE),
       {{"watch=1"}, "500 Fault", "{}", END},
       {{"watch=1"}, "503 Away", "{}", END},
@@ -365,6 +365,7 @@ static const struct bw_informer_pace fast = {
     .pause_ms = 10,
     .longest_ms = 40,
     .health_ms = 600000,
+    .tries = 3,
 };
 
 static struct bw_informer_options options_of(const char **message)

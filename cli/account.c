@@ -1,18 +1,24 @@
-/* Commands that run in a pod (cli/account.h). */
+/* Commands that change something in a cluster (cli/account.h). */
 #include "cli/account.h"
+
+#include "cli/cluster.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_NAME = 253 };
 
 int bw_account_open(struct bw_kube_client **out, const struct bw_arguments *arguments, struct bw_error *err)
 {
-    const char *folder = bw_argument(arguments, "account-dir");
-    const struct bw_kube_options options = {.account_folder = folder == NULL ? BW_ACCOUNT_FOLDER : folder};
+    static const struct bw_kube_options inside = {.account_folder = "/var/run/secrets/kubernetes.io/serviceaccount"};
+    if (getenv("KUBERNETES_SERVICE_HOST") == NULL || bw_argument(arguments, "kubeconfig") != NULL ||
+        bw_argument(arguments, "context") != NULL) {
+        return bw_cluster_open(out, arguments, err);
+    }
     (void)signal(SIGPIPE, SIG_IGN); /* a connection that the server closed is an error of its call */
-    return bw_kube_client_create(out, &options, err);
+    return bw_kube_client_create(out, &inside, err);
 }
 
 static bool is_name(const char *text)

@@ -200,8 +200,8 @@ static const struct bw_option options[] = {
     {"ip", "ADDRESS", "With --out: an address that the certificate is for. May be given several times.", true},
     {"force", NULL, "With --out: replace files that are there already.", false},
     {"secret", "[NAMESPACE/]NAME",
-     "A Secret: made when it is not there, renewed when its certificates are due. Without a namespace the "
-     "ServiceAccount's own.",
+     "A Secret: made when it is not there, renewed when its certificates are due. Without a namespace that of the "
+     "ServiceAccount or context.",
      false},
     {"service", "NAME", "With --secret: the Service that the certificate is for.", false},
     {"cluster-domain", "DOMAIN", "With --secret: the cluster's DNS domain. Default cluster.local.", false},
@@ -214,7 +214,7 @@ static const struct bw_option options[] = {
     {"lifetime", "TIME", "How long the serving certificate is valid: 365d, 12h. Default 365d; with --secret 90d.",
      false},
     {"ca-lifetime", "TIME", "How long the CA is valid. Default ten years; with --secret five.", false},
-    BW_ACCOUNT_OPTION,
+    BW_ACCOUNT_OPTIONS,
     {0},
 };
 
@@ -227,9 +227,9 @@ const struct bw_command bw_command_certs = {
         "Makes a certificate authority and a serving certificate signed by it (ECDSA P-256). With --out it writes "
         "ca.crt, ca.key, tls.crt and tls.key to a folder, the keys readable by the owner only. ca.crt, in base64, is "
         "the caBundle of the webhook configuration; tls.crt and tls.key are what `breakwater serve` needs."
-        "\n\nWith --secret it runs in a pod and keeps the same four in a Secret, as often as it is called: what is "
+        "\n\nWith --secret it keeps the same four in a Secret, as often as it is called: what is "
         "valid stays, what is due is renewed. While breakwater serves with certs.mode: selfSigned its leader does the "
-        "same; the command is for before and right after an installation.",
+        "same; the command is for before and right after an installation, and when nobody leads.",
     .options = options,
     .exit_status = "0, or 2 if nothing, or not everything, could be written, or the Service did not answer in time.",
     .examples = "  breakwater certs --out certs --dns breakwater.breakwater.svc --ip 127.0.0.1\n"

@@ -115,6 +115,18 @@ static bool differ_lists(const char *const *a, size_t n_a, const char *const *b,
     return !same;
 }
 
+static bool certs_differ(const struct bw_config *old, const struct bw_config *new)
+{
+    return old->certs.self_signed != new->certs.self_signed || differ(old->certs.secret, new->certs.secret) ||
+           differ(old->certs.service, new->certs.service) ||
+           differ(old->certs.cluster_domain, new->certs.cluster_domain) ||
+           differ(old->certs.webhook_configuration, new->certs.webhook_configuration) ||
+           old->certs.leaf_lifetime_s != new->certs.leaf_lifetime_s ||
+           old->certs.ca_lifetime_s != new->certs.ca_lifetime_s || old->certs.renew_at != new->certs.renew_at ||
+           old->certs.ca_wait_s != new->certs.ca_wait_s || old->certs.ca_overlap_s != new->certs.ca_overlap_s ||
+           old->certs.check_s != new->certs.check_s;
+}
+
 /* Names what is different from the start and cannot change while serving. */
 static void log_fixed(const struct bw_config *old, const struct bw_config *new)
 {
@@ -130,6 +142,8 @@ static void log_fixed(const struct bw_config *old, const struct bw_config *new)
         {"kubernetes.pullSecrets", old->kubernetes != new->kubernetes},
         {"kubernetes.nodes", old->nodes != new->nodes},
         {"kubernetes.serviceAccountDir", differ(old->service_account_dir, new->service_account_dir)},
+        {"kubernetes.lease", differ(old->lease, new->lease)},
+        {"certs", certs_differ(old, new)},
         {"bundles.dir", differ(old->bundles_dir, new->bundles_dir)},
         {"bundles.configMaps", old->bundle_maps != new->bundle_maps},
         {"bundles.namespaces", differ_lists(old->bundle_namespaces, old->n_bundle_namespaces, new->bundle_namespaces,

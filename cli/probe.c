@@ -64,7 +64,7 @@ static int run(const struct bw_arguments *arguments)
 
 static const struct bw_option options[] = {
     {"namespace", "NAME", "Or -n: one that breakwater is asked about. Default: the ServiceAccount's own.", false},
-    BW_ACCOUNT_OPTION,
+    BW_ACCOUNT_OPTIONS,
     {0},
 };
 

@@ -71,7 +71,7 @@ static const struct bw_option options[] = {
     {"webhook", "NAME", "The ValidatingWebhookConfiguration.", false},
     {"secret", "[NAMESPACE/]NAME", "The Secret of CA and serving certificate.", false},
     {"lease", "[NAMESPACE/]NAME", "The Lease by which the replicas choose a leader.", false},
-    BW_ACCOUNT_OPTION,
+    BW_ACCOUNT_OPTIONS,
     {0},
 };
 
@@ -79,7 +79,7 @@ const struct bw_command bw_command_uninstall = {
     .name = "uninstall",
     .summary = "take breakwater out of the API server's way",
     .synopsis = "breakwater uninstall --webhook NAME [--secret [NAMESPACE/]NAME] [--lease [NAMESPACE/]NAME]",
-    .description = "Runs in a pod, before a release is deleted. Deletes the webhook configuration first, so that no "
+    .description = "For before a release is deleted. Deletes the webhook configuration first, so that no "
                    "pod is refused "
                    "because nobody answers, then what breakwater made by itself: the Secret of its certificates and "
                    "its Lease. What "

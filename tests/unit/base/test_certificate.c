@@ -66,7 +66,13 @@ static void a_leaf_verifies_under_its_ca_alone(void **state)
     assert_true(X509_get_extension_flags(certificate) & EXFLAG_XKUSAGE);
     assert_false(X509_get_extension_flags(certificate) & EXFLAG_CA);
     assert_int_equal(X509_get_extended_key_usage(certificate), XKU_SSL_SERVER);
-    assert_in_range(ASN1_STRING_length(X509_get0_serialNumber(certificate)), 15, 16);
+    assert_int_equal(ASN1_STRING_length(X509_get0_serialNumber(certificate)), 16);
+    X509 *issuer = parsed(ca);
+    assert_int_equal(X509_get_key_usage(certificate), KU_DIGITAL_SIGNATURE);
+    assert_non_null(X509_get0_subject_key_id(certificate));
+    assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(certificate), X509_get0_subject_key_id(issuer)),
+                     0);
+    X509_free(issuer);
     X509_free(certificate);
     certificate = parsed(ca);
     assert_int_equal(X509_check_ca(certificate), 1);
@@ -111,6 +117,37 @@ static void facts_are_read_back(void **state)
     }
 }
 
+static void a_bundle_of_cas_is_taken_apart(void **state)
+{
+    (void)state;
+    BW_ARENA_SCOPE arena;
+    bw_arena_init(&arena, 1000000);
+    struct bw_error err = {0};
+    const char *one, *two, *key, *leaf, *leaf_key, *const *parts;
+    size_t n;
+    assert_int_equal(bw_certificate_make_ca(&two, &key, &ca_request, &arena, &err), 0);
+    assert_int_equal(bw_certificate_make_ca(&one, &key, &ca_request, &arena, &err), 0);
+    assert_int_equal(bw_certificate_make_leaf(&leaf, &leaf_key, &leaf_request, one, key, &arena, &err), 0);
+    const char *bundle = bw_arena_printf(&arena, "# ours\n%s%s\n%s-----BEGIN CERTIFICATE-----\ncut", one, key, two);
+    assert_int_equal(bw_certificate_split(&parts, &n, bundle, &arena, &err), 0);
+    assert_int_equal(n, 2);
+    assert_string_equal(parts[0], one);
+    assert_string_equal(parts[1], two);
+    assert_null(parts[2]);
+    assert_true(bw_certificate_signed_by(leaf, parts[0]));
+    assert_false(bw_certificate_signed_by(leaf, parts[1])); /* of the same name */
+    assert_true(bw_certificate_signed_by(one, one));
+    assert_false(bw_certificate_signed_by(leaf, "no certificate"));
+    assert_false(bw_certificate_signed_by("", one));
+    assert_int_equal(bw_certificate_split(&parts, &n, "", &arena, &err), 0);
+    assert_int_equal(n, 0);
+    char *many = bw_arena_alloc(&arena, 17 * strlen(one) + 1);
+    for (size_t i = 0; i < 17; i++)
+        memcpy(many + i * strlen(one), one, strlen(one));
+    assert_int_equal(bw_certificate_split(&parts, &n, many, &arena, &err), -1);
+    assert_int_equal(err.code, BW_ELIMIT);
+}
+
 static void bad_requests_are_refused(void **state)
 {
     (void)state;
@@ -132,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leaf_verifies_under_its_ca_alone),
         cmocka_unit_test(facts_are_read_back),
+        cmocka_unit_test(a_bundle_of_cas_is_taken_apart),
         cmocka_unit_test(bad_requests_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

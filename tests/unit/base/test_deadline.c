@@ -9,6 +9,9 @@
 #include "base/deadline.h"
 #include "base/error.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static void a_deadline_passes(void **state)
 {
     (void)state;
@@ -37,6 +40,15 @@ static void times_are_written_in_utc(void **state)
         bw_time_format(out, cases[i].seconds);
         assert_string_equal(out, cases[i].text);
     }
+    char micro[28], seconds[21];
+    bw_time_format_micro(micro);
+    assert_int_equal(strlen(micro), 27);
+    assert_int_equal(strspn(micro + 20, "0123456789"), 6);
+    assert_string_equal(micro + 26, "Z");
+    (void)snprintf(seconds, sizeof(seconds), "%.19sZ", micro);
+    int64_t at_s = 0;
+    assert_int_equal(bw_time_parse(&at_s, seconds), 0);
+    assert_in_range(bw_wall_s() - at_s, 0, 60);
     assert_true(bw_wall_s() > 1700000000);
 }
 

@@ -177,11 +177,12 @@ for account in breakwater hooks;
                                          $(webhook '{range .webhooks[*]}{.clientConfig.caBundle}{"\n"}{end}' |
                                            sort - u)[-n "$bundles"] &&
                                          ["$bundles" = "$(secret 'ca\.crt')"]} run_in_background(){
-#NAME COMMAND… local name =
-              $1 shift setsid "$@" > "$BW_TMP/$name.log" 2 > &1 < / dev / null &
-              echo $ ! > "$BW_TMP/$name.pid" on_exit stop_pid_file "$BW_TMP/$name.pid"} certs(){
-#by the hooks' ServiceAccount bw certs-- kubeconfig
-              "$BW_TMP/hooks-account/kubeconfig" --secret breakwater / breakwater -
+              #NAME COMMAND… local name =
+                  $1 shift setsid "$@" > "$BW_TMP/$name.log" 2 > &1 < / dev / null &
+                  echo $ ! > "$BW_TMP/$name.pid" on_exit stop_pid_file "$BW_TMP/$name.pid"} certs(){
+              #by the hooks' ServiceAccount bw certs-- kubeconfig
+                  "$BW_TMP/hooks-account/kubeconfig" --secret breakwater /
+                  breakwater -
               tls-- service breakwater-- lifetime 45s --ca - lifetime 75s "$@"}
 
 #before the installation, and right after it while nobody serves yet
@@ -273,9 +274,10 @@ do
 done check "no admission failed" grep -
     E '^[1-9][0-9]+ 0 $' "$BW_TMP/admits" check "no handshake failed, not even with the caBundle of a second ago" grep -
     E '^[1-9][0-9]+ 0 [0-9]+ $' "$BW_TMP/shakes" in_order(){
-#the log's lines of one exchange cat "$BW_TMP/a/log"
-        "$BW_TMP/b/log" | grep - oE 'made a new CA|trusts the new CA|certificate of the new CA|no longer trusted' |
-            head - n 4 | paste - sd,
+        #the log's lines of one exchange cat "$BW_TMP/a/log"
+                                             "$BW_TMP/b/log" |
+            grep - oE 'made a new CA|trusts the new CA|certificate of the new CA|no longer trusted' | head - n 4 |
+            paste - sd,
         | grep - x 'made a new CA,trusts the new CA,certificate of the new CA,no longer trusted'} check
     "the order was: both CAs trusted, a wait, the certificate, the old CA dropped" in_order
 
@@ -303,36 +305,35 @@ done check "no admission failed" grep -
 check "and renews the certificate" wait_for 100 newer check "the lease says how often it changed hands" says 0 '^1$' k -
     n breakwater get lease breakwater - o jsonpath = '{.spec.leaseTransitions}' serve_again "$leader" holder =
     $(k - n breakwater get lease breakwater - o jsonpath = '{.spec.holderIdentity}') serve_stop
-        "$other" check "the leader gives the lease back when it ends" bash -
-        c "[ '$holder' != \"\$('$kubectl' -n breakwater get lease breakwater \
+    "$other" check "the leader gives the lease back when it ends" bash -
+    c "[ '$holder' != \"\$('$kubectl' -n breakwater get lease breakwater \
     -o jsonpath='{.spec.holderIdentity}')\" ]" check "and the other leads again" wait_for 20 leads "$leader"
 
-        refused(){
-#what the API server refused of what certificates need {
+    refused(){
+        #what the API server refused of what certificates need{
             grep - h forbidden
                 "$BW_TMP/a/log"
                 "$BW_TMP/b/log" grep '"user":{"username":"system:serviceaccount:breakwater:breakwater"' "$BW_TMP/"
                                                                                                         "cluster/"
                                                                                                         "audit.log" |
             grep '"code":403'} |
-    grep - E 'secrets|leases|validatingwebhookconfigurations'
-      }
-  check "nothing more than these rights was asked for" says 1 '' refused
+        grep - E 'secrets|leases|validatingwebhookconfigurations'} check
+    "nothing more than these rights was asked for" says 1 '' refused
 
 #the end : first the webhook configuration
-  uninstall()
-  {
-      bw uninstall-- webhook breakwater-- secret breakwater / breakwater - tls-- lease breakwater "$@";
-  }
-  check "the serving ServiceAccount may not take itself out of the way" says 2 'forbidden' uninstall-- kubeconfig
-      "$BW_TMP/breakwater-account/kubeconfig" check "so nothing is gone" policy_is Fail serve_stop "$leader" check
-      "the hook of the end deletes what was made" says 0 'lease breakwater deleted' uninstall-- kubeconfig
-      "$BW_TMP/hooks-account/kubeconfig" deleted(){
-          grep '"verb":"delete"' "$BW_TMP/cluster/audit.log" | grep serviceaccount : breakwater : hooks |
-              grep - oE '"resource":"[a-z]+"' | cut - d '"' - f4 | paste - sd,
-      } check "the webhook configuration first" says 0 '^validatingwebhookconfigurations,secrets,leases$' deleted check
-      "and nothing is wrong when it runs again" says 0 'secret breakwater/breakwater-tls is not there' uninstall
-      -- kubeconfig "$BW_TMP/hooks-account/kubeconfig" check "pods are created as if it had never been there" says
-      0 'created' k
-      - n shop run free
-      -- image = nowhere.invalid / x : 1 --dry - run = server check "nothing is wrong inside" sound done_testing
+    uninstall()
+{
+    bw uninstall-- webhook breakwater-- secret breakwater / breakwater - tls-- lease breakwater "$@";
+}
+check "the serving ServiceAccount may not take itself out of the way" says 2 'forbidden' uninstall-- kubeconfig
+    "$BW_TMP/breakwater-account/kubeconfig" check "so nothing is gone" policy_is Fail serve_stop "$leader" check
+    "the hook of the end deletes what was made" says 0 'lease breakwater deleted' uninstall-- kubeconfig
+    "$BW_TMP/hooks-account/kubeconfig" deleted(){
+        grep '"verb":"delete"' "$BW_TMP/cluster/audit.log" | grep serviceaccount : breakwater : hooks |
+            grep - oE '"resource":"[a-z]+"' | cut - d '"' - f4 | paste - sd,
+    } check "the webhook configuration first" says 0 '^validatingwebhookconfigurations,secrets,leases$' deleted check
+    "and nothing is wrong when it runs again" says 0 'secret breakwater/breakwater-tls is not there' uninstall
+    -- kubeconfig "$BW_TMP/hooks-account/kubeconfig" check "pods are created as if it had never been there" says
+    0 'created' k
+    - n shop run free
+    -- image = nowhere.invalid / x : 1 --dry - run = server check "nothing is wrong inside" sound done_testing

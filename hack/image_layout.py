@@ -67,13 +67,13 @@ class Package:
 
 
 class Layer:
-    """A tar of files under /usr, /etc and /var, written in the order of its names."""
+    """A tar of files with all their folders from the root on, written in the order of its names."""
 
     def __init__(self):
         self.entries = {}
 
     def add(self, path, data=None, mode=0o644, link=None, owner_id=0):
-        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry = tarfile.TarInfo(path.lstrip("/") or ".")
         entry.mtime, entry.mode, entry.uid = EPOCH, mode, owner_id
         if link is not None:
             entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, link, 0o777
@@ -81,8 +81,8 @@ class Layer:
             entry.type = tarfile.DIRTYPE
         else:
             entry.size = len(data)
-        parent = os.path.dirname(entry.name)
-        if parent and parent not in self.entries:
+        parent = os.path.dirname(entry.name) or "."
+        if parent != entry.name and parent not in self.entries:
             self.add(parent, mode=0o755)
         self.entries[entry.name] = (entry, data)
 

@@ -45,6 +45,21 @@ static int too_deep(const char *text, size_t at, struct bw_error *err)
                         BW_MAX_JSON_DEPTH);
 }
 
+bool bw_json_exceeds(const char *text, size_t len, size_t max_values)
+{
+    size_t values = 1;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '"') {
+            for (i++; i < len && text[i] != '"'; i++)
+                if (text[i] == '\\')
+                    i++;
+        } else if (text[i] == ',' || text[i] == '[' || text[i] == '{') {
+            values++;
+        }
+    }
+    return values > max_values;
+}
+
 static int parse(json_t **out, const char *text, size_t len, size_t max_bytes, size_t flags, struct bw_error *err)
 {
     if (len > max_bytes)

@@ -14,6 +14,10 @@ int bw_json_parse(json_t **out, const char *text, size_t len, size_t max_bytes, 
 int bw_json_parse_unique(json_t **out, const char *text, size_t len, size_t max_bytes,
                          struct bw_error *err) BW_MUST_CHECK;
 
+/* Whether a text would become more values than that: jansson's tree takes 200 bytes for each, so a stranger's text is
+ * measured before it becomes one. */
+bool bw_json_exceeds(const char *text, size_t len, size_t max_values);
+
 /* A node and the JSON Pointer that led to it, so that every message can say "/policies/2/rules/0/action". */
 struct bw_json {
     json_t *node;     /* borrowed; NULL for an absent optional member */

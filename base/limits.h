@@ -9,22 +9,24 @@
 #define BW_GIB (1024ULL * BW_MIB)
 
 /* documents */
-#define BW_MAX_MANIFEST_BYTES    (4 * BW_MIB)   /* registries themselves refuse larger ones */
-#define BW_MAX_CONFIG_BLOB_BYTES (8 * BW_MIB)   /* history of a thousand layers fits */
-#define BW_MAX_BUNDLE_BYTES      (16 * BW_MIB)  /* a 10 MB bundle of whitelists must load */
-#define BW_MAX_SETTINGS_BYTES    (1 * BW_MIB)   /* a ConfigMap is not larger */
-#define BW_MAX_ANALYSIS_BYTES    (256 * BW_MIB) /* an analysis document of a million files */
-#define BW_MAX_JSON_DEPTH        512            /* Kubernetes objects nest below 100 */
-#define BW_MAX_MANIFEST_DEPTH    32             /* OCI documents nest below 10 */
-#define BW_MAX_YAML_NODES        2000000        /* aliases multiply: bounds the tree, not the text */
-#define BW_MAX_REVIEW_BYTES      (24 * BW_MIB)  /* a pod full of '<' reaches 18 MB on UPDATE */
-#define BW_MAX_REVIEW_VALUES     500000 /* jansson takes 200 bytes a value; objects that etcd stores stay below */
-#define BW_MAX_CAUSE_BYTES       1024   /* one text of a Status: 64 causes of three texts are answered */
-#define BW_MAX_POD_IMAGES        4096   /* in one object; its containers would not fit a node */
-#define BW_MAX_BODIES_IN_FLIGHT  (128 * BW_MIB) /* request bodies held at a time: five of the largest */
-#define BW_MAX_TOKEN_BYTES       (64 * BW_KIB)  /* registry tokens of Azure reach 10 KiB */
-#define BW_MAX_CREDENTIALS       1000           /* entries of one image pull secret */
-#define BW_MAX_CERTIFICATES      16             /* in one ca.crt: two while a CA is exchanged */
+#define BW_MAX_MANIFEST_BYTES         (4 * BW_MIB)   /* registries themselves refuse larger ones */
+#define BW_MAX_CONFIG_BLOB_BYTES      (8 * BW_MIB)   /* history of a thousand layers fits */
+#define BW_MAX_BUNDLE_BYTES           (16 * BW_MIB)  /* a 10 MB bundle of whitelists must load */
+#define BW_MAX_SETTINGS_BYTES         (1 * BW_MIB)   /* a ConfigMap is not larger */
+#define BW_MAX_ANALYSIS_BYTES         (256 * BW_MIB) /* an analysis document of a million files */
+#define BW_MAX_JSON_DEPTH             512            /* Kubernetes objects nest below 100 */
+#define BW_MAX_MANIFEST_DEPTH         32             /* OCI documents nest below 10 */
+#define BW_MAX_YAML_NODES             2000000        /* aliases multiply: bounds the tree, not the text */
+#define BW_MAX_REVIEW_BYTES           (24 * BW_MIB)  /* a pod full of '<' reaches 18 MB on UPDATE */
+#define BW_MAX_REVIEW_VALUES          500000 /* jansson takes 200 bytes a value; objects that etcd stores stay below */
+#define BW_MAX_NAMESPACE_REVIEW_BYTES (8 * BW_MIB)   /* etcd stores 1.5 MiB of each; two of them, 256 KiB sixfold */
+#define BW_MAX_CAUSE_BYTES            1024           /* one text of a Status: 64 causes of three texts are answered */
+#define BW_MAX_POD_IMAGES             4096           /* in one object; its containers would not fit a node */
+#define BW_MAX_BODIES_IN_FLIGHT       (128 * BW_MIB) /* request bodies held at a time: five of the largest */
+#define BW_MAX_BUNDLE_REVIEWS         (64 * BW_MIB)  /* bodies that wait: five full ConfigMaps on UPDATE */
+#define BW_MAX_TOKEN_BYTES            (64 * BW_KIB)  /* registry tokens of Azure reach 10 KiB */
+#define BW_MAX_CREDENTIALS            1000           /* entries of one image pull secret */
+#define BW_MAX_CERTIFICATES           16             /* in one ca.crt: two while a CA is exchanged */
 
 /* kubeconfig */
 #define BW_MAX_KUBECONFIG_BYTES  (8 * BW_MIB) /* one file; a thousand clusters with their CAs */
@@ -100,6 +102,7 @@
 /* bundles */
 #define BW_MAX_PROBLEMS         1000          /* faults listed one by one; nobody reads more */
 #define BW_MAX_WARNINGS         200           /* remarks listed one by one */
+#define BW_MAX_BUNDLE_VALUES    1000000       /* JSON values: 200 MB in work; 10 MB of whitelists have 600,000 */
 #define BW_MAX_BUNDLE_MAP_BYTES (64 * BW_MIB) /* texts of one ConfigMap: its 1 MiB may inflate a thousandfold */
 #define BW_MAX_BUNDLE_MAP_KEYS  1000          /* of one ConfigMap; policies of an organisation are dozens */
 #define BW_MAX_BUNDLES          1000          /* known at a time, good or not */

@@ -313,6 +313,9 @@ static int parse_document(json_t **out, struct bw_loader *loader, const char *te
     if (trimmed.len == 0 || (trimmed.base[0] != '{' && trimmed.base[0] != '[')) {
         return bw_yaml_parse(out, text, len, BW_MAX_BUNDLE_BYTES, err);
     }
+    if (bw_json_exceeds(text, len, BW_MAX_BUNDLE_VALUES)) {
+        return bw_error_set(err, BW_ELIMIT, "the JSON text holds more than %d values", BW_MAX_BUNDLE_VALUES);
+    }
     struct bw_error twice = {0};
     if (bw_json_parse_unique(out, text, len, BW_MAX_BUNDLE_BYTES, &twice) == 0) {
         return 0;

@@ -20,22 +20,6 @@ bool bw_admission_version_known(const char *api_version)
     return strcmp(api_version, "admission.k8s.io/v1") == 0 || strcmp(api_version, "admission.k8s.io/v1beta1") == 0;
 }
 
-/* jansson's tree costs some 200 bytes a value, so a body is measured before it becomes one. */
-static bool has_too_many_values(const char *body, size_t len)
-{
-    size_t values = 1;
-    for (size_t i = 0; i < len; i++) {
-        if (body[i] == '"') {
-            for (i++; i < len && body[i] != '"'; i++)
-                if (body[i] == '\\')
-                    i++;
-        } else if (body[i] == ',' || body[i] == '[' || body[i] == '{') {
-            values++;
-        }
-    }
-    return values > BW_MAX_REVIEW_VALUES;
-}
-
 /* Absent or null is "". */
 static int read_text(const char **out, struct bw_json at, const char *key, struct bw_arena *arena, struct bw_error *err)
 {
@@ -168,7 +152,7 @@ int bw_admission_review_decode(struct bw_admission_request *out, struct bw_revie
                                size_t len, struct bw_arena *arena, struct bw_error *err)
 {
     *head = (struct bw_review_head){NULL, NULL};
-    if (has_too_many_values(body, len))
+    if (bw_json_exceeds(body, len, BW_MAX_REVIEW_VALUES))
         return bw_error_set(err, BW_ELIMIT, "the AdmissionReview holds more than %llu values",
                             (unsigned long long)BW_MAX_REVIEW_VALUES);
     struct bw_admission_request request = {0};

@@ -120,7 +120,7 @@ static size_t key_make(char *key, const struct bw_metric *metric, const char *co
 /* With the state's lock held. */
 static struct series *series_of(struct bw_metric_state *state, const char *const *values)
 {
-    static const char *const other[] = {"other", "other", "other", "other", "other", NULL};
+    static const char *const other[] = {"other", "other", "other", "other", "other", "other", NULL};
     char key[KEY_BYTES];
     size_t len = key_make(key, state->metric, values);
     struct series *series = bw_map_get(state->index, key, len);

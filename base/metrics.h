@@ -14,7 +14,7 @@ struct bw_metric {
     const char *name;
     const char *help;
     enum bw_metric_kind kind;
-    const char *labels[5]; /* label names, NULL-terminated */
+    const char *labels[7]; /* label names, NULL-terminated */
     const double *buckets; /* histogram: upper bounds, ascending */
     unsigned n_buckets;
     struct bw_metric_state *state; /* NULL in the initialiser */

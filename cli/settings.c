@@ -94,16 +94,6 @@ int bw_settings_load(struct bw_config **out, const struct bw_arguments *argument
     return status;
 }
 
-void bw_bundle_name_of(char *out, size_t size, const char *path)
-{
-    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
-    struct bw_str rest = bw_str_from(name);
-    rest.len -= bw_str_ends_with(rest, ".gz") ? strlen(".gz") : bw_str_ends_with(rest, ".zst") ? strlen(".zst") : 0;
-    const char *dot = memrchr(name, '.', rest.len);
-    int len = dot == NULL || dot == name ? (int)rest.len : (int)(dot - name);
-    (void)snprintf(out, size, "%.*s", len, name);
-}
-
 int bw_bundle_file_load(struct bw_bundle **out, const struct bw_arguments *arguments, const char *path)
 {
     struct bw_error err = {0};

@@ -20,8 +20,6 @@ json_t *bw_json_text(const char *text);
 
 /* path NULL: all defaults. Says every problem on standard error; 0 or BW_EXIT_TROUBLE. */
 int bw_settings_load(struct bw_config **out, const struct bw_arguments *arguments, const char *path);
-/* The id of a bundle that has none of its own: the file's name without folder and suffixes (of compression, too). */
-void bw_bundle_name_of(char *out, size_t size, const char *path);
 int bw_bundle_file_load(struct bw_bundle **out, const struct bw_arguments *arguments, const char *path);
 
 /* The registry with one set of credentials. */

@@ -3,8 +3,11 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/str.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct bw_bundle *bw_bundle_create(const char *text, size_t len)
 {
@@ -33,6 +36,16 @@ void bw_bundle_release(struct bw_bundle *bundle)
     }
     bw_arena_clear(&bundle->arena);
     free(bundle);
+}
+
+void bw_bundle_name_of(char *out, size_t size, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+    struct bw_str rest = bw_str_from(name);
+    rest.len -= bw_str_ends_with(rest, ".gz") ? strlen(".gz") : bw_str_ends_with(rest, ".zst") ? strlen(".zst") : 0;
+    const char *dot = memrchr(name, '.', rest.len);
+    int len = dot == NULL || dot == name ? (int)rest.len : (int)(dot - name);
+    (void)snprintf(out, size, "%.*s", len, name);
 }
 
 const char *bw_bundle_id(const struct bw_bundle *bundle)

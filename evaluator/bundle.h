@@ -42,6 +42,10 @@ struct bw_bundle_options {
                             */
 };
 
+/* The id of a bundle that has none of its own: the file's or key's name without folder and suffixes (of compression,
+ * too). */
+void bw_bundle_name_of(char *out, size_t size, const char *path);
+
 /* JSON or YAML (decided by content). -1 if there is any error: then *out is untouched, problems say all of them, err
  * sums up ("bundle prod.json: 10 errors, first: ..."). Warnings alone do not fail. */
 int bw_bundle_load(struct bw_bundle **out, struct bw_problems *problems, const char *text, size_t len,

@@ -250,3 +250,27 @@ int bw_bundle_map_read(struct bw_bundle_map *out, struct bw_json config_map, str
     *out = map;
     return 0;
 }
+
+int bw_bundle_map_remarks(const char *const **out, const struct bw_bundle_map *map, struct bw_arena *arena,
+                          struct bw_error *err)
+{
+    size_t n_ignored = 0, n = 0;
+    while (map->ignored[n_ignored] != NULL) {
+        n_ignored++;
+    }
+    const char **remarks = bw_arena_array(arena, n_ignored + 2, sizeof(*remarks));
+    if (remarks == NULL) {
+        return bw_arena_spent(err);
+    }
+    if (map->n_bundles == 0) {
+        remarks[n++] = "no key of it is a bundle: .json, .yaml or .yml in data, or packed in binaryData";
+    }
+    for (size_t i = 0; i < n_ignored; i++) {
+        remarks[n] = bw_arena_printf(arena, "key %.253s is not read: its suffix is none of a bundle", map->ignored[i]);
+        if (remarks[n++] == NULL) {
+            return bw_arena_spent(err);
+        }
+    }
+    *out = remarks;
+    return 0;
+}

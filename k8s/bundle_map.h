@@ -29,4 +29,8 @@ struct bw_bundle_map {
 int bw_bundle_map_read(struct bw_bundle_map *out, struct bw_json config_map, struct bw_arena *arena,
                        struct bw_error *err) BW_MUST_CHECK;
 
+/* What is to be said of it besides its bundles: keys that are not read, no bundle at all. NULL-terminated. */
+int bw_bundle_map_remarks(const char *const **out, const struct bw_bundle_map *map, struct bw_arena *arena,
+                          struct bw_error *err) BW_MUST_CHECK;
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "webhook/access.h"
+#include "webhook/account.h"
 #include "webhook/notice.h"
 #include "webhook/subject.h"
 
@@ -65,15 +66,17 @@ static const char *join(struct bw_arena *arena, const char *const *parts, size_t
 
 /* ---- answering ---- */
 
-static const char *images_annotation(struct bw_admission *at)
+static const char *describe_images(struct bw_admission *at)
 {
     BW_BUF_SCOPE text;
-    bw_buf_init(&text, 2048);
+    bw_buf_init(&text, 4096);
     bw_buf_puts(&text, "[");
     for (size_t i = 0; i < at->n_subjects && text.len < 1700; i++) {
         const struct bw_subject *subject = &at->subjects[i];
         bw_buf_puts(&text, i == 0 ? "{\"image\":" : ",{\"image\":");
         bw_buf_json(&text, subject->image->text, strnlen(subject->image->text, 200));
+        bw_buf_puts(&text, ",\"field\":");
+        bw_buf_json(&text, subject->image->field, strnlen(subject->image->field, 100));
         if (subject->state == BW_SUBJECT_DECIDED) {
             for (size_t j = 0; j < subject->n_variants && text.len < 1700; j++) {
                 bw_buf_puts(&text, j == 0 ? ",\"digest\":\"" : ",\"variants\":[{\"digest\":\"");
@@ -158,9 +161,8 @@ static size_t annotate(struct bw_admission *at, const struct bw_outcome *outcome
             break;
         }
     }
-    const char *images = at->n_subjects == 0 ? NULL : images_annotation(at);
-    if (images != NULL) {
-        notes[n++] = (struct bw_annotation){"images", images};
+    if (at->result.images != NULL) {
+        notes[n++] = (struct bw_annotation){"images", at->result.images};
     }
     return n;
 }
@@ -172,7 +174,8 @@ static void describe(struct bw_admission *at, const struct bw_outcome *outcome)
     result->decision = outcome->decision;
     result->reason = outcome->reason;
     result->kind = at->review.kind;
-    result->resource = at->review.resource;
+    bool known = at->review.now.supported || bw_workload_find(at->review.group, at->review.resource, "") != NULL;
+    result->resource = known ? at->review.resource : "other";
     result->dry_run = at->review.dry_run;
     result->namespace = at->review.namespace;
     result->name = at->review.name;
@@ -184,7 +187,6 @@ static void describe(struct bw_admission *at, const struct bw_outcome *outcome)
         result->selector = treatment->selector == NULL ? NULL : treatment->selector->id;
         result->bundle = treatment->bundle == NULL ? NULL : bw_bundle_id(treatment->bundle);
     }
-    result->n_images = (unsigned)at->n_subjects;
     if (!outcome->allowed && outcome->message != NULL) {
         result->detail = bw_arena_strndup(&at->arena, outcome->message, strnlen(outcome->message, 400));
     }
@@ -215,6 +217,7 @@ static struct bw_outcome_inputs inputs_of(const struct bw_admission *at, bool ov
 static void answer(struct bw_admission *at, const struct bw_outcome *outcome)
 {
     struct bw_annotation notes[MAX_NOTES];
+    at->result.images = at->n_subjects == 0 ? NULL : describe_images(at);
     const struct bw_admission_response response = {
         .api_version = at->head.api_version,
         .uid = at->head.uid,
@@ -239,6 +242,7 @@ static void answer(struct bw_admission *at, const struct bw_outcome *outcome)
     }
     at->result.http_status = 200;
     describe(at, outcome);
+    bw_account_images(at->subjects, at->n_subjects);
     const struct bw_outcome_inputs inputs = inputs_of(at, false);
     bw_notice_post(at->services->events, &inputs, outcome);
     at->done = true;
@@ -292,14 +296,14 @@ int64_t bw_timeout_parse(const char *query, size_t len)
 }
 
 /* D38: the server rounds the time that is left up to a full second, so only the configured value is to be trusted. */
-static void set_deadline(struct bw_admission *at, int64_t timeout_ms, int64_t elapsed_ms)
+struct bw_deadline bw_admission_budget(const struct bw_config *config, int64_t timeout_ms, int64_t elapsed_ms)
 {
     int64_t nominal = timeout_ms > 0 ? timeout_ms : NOMINAL_TIMEOUT_MS;
     int64_t tenth = nominal / 10;
-    int64_t margin = nominal == (int64_t)at->config->timeout_s * 1000 ? (tenth > 500 ? tenth : 500) : 1200;
+    int64_t margin = nominal == (int64_t)config->timeout_s * 1000 ? (tenth > 500 ? tenth : 500) : 1200;
     int64_t budget = nominal - margin - elapsed_ms;
-    budget = budget > at->config->max_deadline_ms ? at->config->max_deadline_ms : budget;
-    at->deadline = bw_deadline_in_ms(budget < AT_ONCE_MS ? 0 : budget);
+    budget = budget > config->max_deadline_ms ? config->max_deadline_ms : budget;
+    return bw_deadline_in_ms(budget < AT_ONCE_MS ? 0 : budget);
 }
 
 static int add_subjects(struct bw_admission *at)
@@ -487,7 +491,7 @@ struct bw_admission *bw_admission_begin(const struct bw_services *services, cons
     at->services = services;
     at->since_ms = bw_monotonic_ms();
     at->config = bw_slot_acquire(services->config);
-    set_deadline(at, timeout_ms, elapsed_ms);
+    at->deadline = bw_admission_budget(at->config, timeout_ms, elapsed_ms);
     read_body(at, body, len);
     if (at->done || settle(at)) {
         return at;

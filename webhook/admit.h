@@ -37,11 +37,12 @@ struct bw_admit_result {
     const char *body; /* NUL-terminated, lives as long as the admission */
     size_t len;
     /* for log and metrics */
-    const char *uid, *decision, *reason, *kind, *resource, *namespace, *name, *operation, *username;
+    const char *uid, *decision, *reason, *kind, *namespace, *name, *operation, *username;
+    const char *resource;                 /* "other" if it is none that is looked at */
     const char *mode, *selector, *bundle; /* of the first image that has them; NULL: none has */
+    const char *images;                   /* a JSON array of image, digest, field and verdict; or NULL */
     const char *detail;                   /* first line of the denial, or NULL */
     bool dry_run;
-    unsigned n_images;
 };
 
 /* Never NULL. timeout_ms is the value of ?timeout= (0: absent), elapsed_ms what has passed since the request line. */
@@ -58,6 +59,8 @@ const struct bw_admit_result *bw_admission_result(const struct bw_admission *adm
 struct bw_deadline bw_admission_deadline(const struct bw_admission *admission); /* the answer must leave by then */
 void bw_admission_free(struct bw_admission *admission);                         /* NULL is fine */
 
+/* When the answer has to leave, by the configured margins (D38). */
+struct bw_deadline bw_admission_budget(const struct bw_config *config, int64_t timeout_ms, int64_t elapsed_ms);
 /* "?timeout=" of the request's query, a Go duration; 0 when absent or malformed. */
 int64_t bw_timeout_parse(const char *query, size_t len);
 

@@ -72,6 +72,8 @@ struct bw_config {
     struct bw_break_glass break_glass;
     const struct bw_exemption *exemptions;
     size_t n_exemptions;
+    const char *const *exempt_namespaces; /* globs: where anybody may set the label that exempts; NULL: none */
+    struct bw_people exemption_admins;    /* who may anywhere */
     /* bundles */
     const char *bundles_dir, *default_bundle;
     enum bw_kubernetes_use bundle_maps;   /* bundles.configMaps */
@@ -96,6 +98,7 @@ struct bw_config {
     uint64_t cache_memory_bytes, cache_disk_bytes;
     /* log */
     enum bw_log_level log_level;
+    const char *log_admits; /* as bw_log_share_parse reads it */
 
     const char *hash; /* of the effective settings */
 };
@@ -112,5 +115,8 @@ const char *bw_fault_name(enum bw_fault fault); /* "imageNotFound" */
 /* A Go duration ("1m30s", "500ms", "1.5s", "0"), not negative, in whole milliseconds (rounded down). -1 if it is none.
  */
 int bw_duration_parse(int64_t *ms_out, const char *text, size_t len) BW_MUST_CHECK;
+
+/* log.admits: "all", "none" or "1/N", as every how many are logged; none is 0. -1 if it is none of these. */
+int bw_log_share_parse(unsigned *every_out, const char *text) BW_MUST_CHECK;
 
 #endif

@@ -33,6 +33,24 @@ static int check_content_pattern(const char *text, struct bw_error *err)
     return 0;
 }
 
+int bw_log_share_parse(unsigned *every_out, const char *text)
+{
+    uint64_t every = strcmp(text, "none") == 0 ? 0 : 1;
+    if (every == 1 && strcmp(text, "all") != 0 &&
+        (strncmp(text, "1/", 2) != 0 || bw_str_uint(&every, bw_str_from(text + 2), 10, 1000000) != 0 || every == 0))
+        return -1;
+    *every_out = (unsigned)every;
+    return 0;
+}
+
+static int check_share(const char *text, struct bw_error *err)
+{
+    unsigned every = 0;
+    return bw_log_share_parse(&every, text) == 0
+               ? 0
+               : bw_error_set(err, BW_EINPUT, "expected all, none or 1/N, found \"%.80s\"", text);
+}
+
 static int check_path(const char *text, struct bw_error *err)
 {
     return text[0] == '/' ? 0 : bw_error_set(err, BW_EINPUT, "expected an absolute path, found \"%.80s\"", text);
@@ -362,6 +380,27 @@ static const struct bw_key keys[] = {
      .members = &bw_exemption_table,
      .element = "[]",
      .doc = "Images that are admitted for a time, whatever the bundle says of them."},
+    {.path = "exemptNamespaces",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(exempt_namespaces),
+     .count_offset = BW_NO_COUNT,
+     .min = 1,
+     .example = "[\"build-*\"]",
+     .doc = "Namespaces that may be exempted: anybody may set the label breakwater.io/admission there. Globs."},
+    {.path = "exemptionAdmins.users",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(exemption_admins.users),
+     .count_offset = BW_NO_COUNT,
+     .min = 1,
+     .example = "[admin@example.com]",
+     .doc = "Users who may set the label breakwater.io/admission on any namespace."},
+    {.path = "exemptionAdmins.groups",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(exemption_admins.groups),
+     .count_offset = BW_NO_COUNT,
+     .min = 1,
+     .example = "[\"system:masters\"]",
+     .doc = "Groups whose members may."},
     {.path = "AnchoreEndpoint",
      .kind = BW_KEY_IGNORED,
      .doc = "Of Anchore's controller, without effect: images are analysed here, no service is asked."},
@@ -677,6 +716,13 @@ static const struct bw_key keys[] = {
      .choices = levels,
      .default_text = "info",
      .doc = "One JSON object a line on standard error; every admission is one line at info."},
+    {.path = "log.admits",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(log_admits),
+     .default_text = "all",
+     .check = check_share,
+     .doc = "Which admissions without a denial are logged: all, none, or 1/N for every N-th. Denials, break-glass and "
+            "errors always are."},
 };
 
 const struct bw_key_table bw_config_table = {.keys = keys, .n_keys = BW_LENGTH(keys), .size = sizeof(struct bw_config)};

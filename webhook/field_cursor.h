@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /*
- * JSON read by one pass over the bytes, without a tree; for field_reader.c. It takes only what it understands beyond
+ * JSON read by one pass over the bytes, without a tree. It takes only what it understands beyond
  * doubt: no escapes and no duplicates where it looks, valid UTF-8 in what it uses. Else the cursor is lost, and every
  * function says false.
  */

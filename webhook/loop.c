@@ -262,7 +262,7 @@ static void on_tick(h2o_timeout_entry_t *entry)
     for (h2o_linklist_t *at = loop->parked.next, *next = NULL; at != &loop->parked; at = next) {
         struct bw_parked *parked = H2O_STRUCT_FROM_MEMBER(struct bw_parked, link, at);
         next = at->next;
-        if (bw_deadline_passed(bw_admission_deadline(parked->admission))) {
+        if (bw_deadline_passed(parked->deadline)) {
             bw_parked_finish(parked, BW_END_DEADLINE);
         }
     }

@@ -1,10 +1,12 @@
-/* What is answered where: /validate on the webhook's port, /livez /readyz /healthz /version on the health port,
- * /metrics. */
+/* What is answered where: /validate, /validate-bundle and /validate-namespace on the webhook's port, /livez /readyz
+ * /healthz /version on the health port, /metrics. */
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/metrics.h"
 #include "base/process.h"
+#include "webhook/account.h"
 #include "webhook/loop.h"
+#include "webhook/namespace_review.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,22 +21,6 @@ struct handler {
 
 /* ---- metrics ---- */
 
-static const double seconds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
-
-static struct bw_metric requests_total = {
-    .name = "breakwater_admission_requests_total",
-    .help = "Admissions answered, by decision, reason and operation.",
-    .kind = BW_METRIC_COUNTER,
-    .labels = {"decision", "reason", "operation"},
-};
-static struct bw_metric duration_seconds = {
-    .name = "breakwater_admission_duration_seconds",
-    .help = "Time from the first byte of a review to its answer.",
-    .kind = BW_METRIC_HISTOGRAM,
-    .labels = {"decision"},
-    .buckets = seconds,
-    .n_buckets = BW_LENGTH(seconds),
-};
 static struct bw_metric in_flight = {
     .name = "breakwater_admission_in_flight", .help = "Admissions begun and not answered.", .kind = BW_METRIC_GAUGE};
 static struct bw_metric certificate_end = {
@@ -58,12 +44,6 @@ static struct bw_metric cache_total = {.name = "breakwater_cache_requests_total"
                                        .help = "Reports found in a cache, and faults of the cache on disk.",
                                        .kind = BW_METRIC_COUNTER,
                                        .labels = {"cache", "result"}};
-static struct bw_metric deadline_total = {
-    .name = "breakwater_admission_deadline_exceeded_total",
-    .help = "Admissions answered with what was known because their time was over, by decision.",
-    .kind = BW_METRIC_COUNTER,
-    .labels = {"decision"},
-};
 static struct bw_metric reload_errors_total = {
     .name = "breakwater_tls_reload_errors_total",
     .help = "Certificates that were refused, so that the old one stays.",
@@ -143,28 +123,20 @@ static int not_allowed(h2o_req_t *req, const char *allow)
 
 /* ---- admissions ---- */
 
-static void log_admission(const struct bw_admit_result *result, int64_t took_ms)
+static void answer(struct bw_parked *parked, const struct bw_admit_result *result)
 {
-    bw_log(BW_LOG_INFO, "admission", BW_F("requestUID", result->uid), BW_F("decision", result->decision),
-           BW_F("reason", result->reason), BW_F("operation", result->operation), BW_F("kind", result->kind),
-           BW_F("namespace", result->namespace), BW_F("name", result->name), BW_F("user", result->username),
-           BW_FI("images", result->n_images), BW_F("bundle", result->bundle), BW_FI("milliseconds", took_ms),
-           BW_F("detail", result->detail));
-}
-
-static void answer(struct bw_parked *parked)
-{
-    const struct bw_admit_result *result = bw_admission_result(parked->admission);
-    int64_t took_ms = bw_monotonic_ms() - parked->began_ms;
+    const struct bw_services *services = parked->loop->server->services;
+    struct bw_config *config = bw_slot_acquire(services->config);
     if (h2o_linklist_is_linked(&parked->link)) {
         h2o_linklist_unlink(&parked->link);
     }
     parked->answered = true;
-    log_admission(result, took_ms);
-    bw_metric_add(&requests_total, 1, BW_LABELS(result->decision, result->reason, result->operation));
-    bw_metric_observe(&duration_seconds, (double)took_ms / 1000, BW_LABELS(result->decision));
+    bw_account_admission(result, config->log_admits, bw_monotonic_ms() - parked->began_ms,
+                         parked->deadline.monotonic_ms - parked->began_ms);
+    bw_config_release(config);
     const char *reason = result->http_status == 200   ? "OK"
                          : result->http_status == 400 ? "Bad Request"
+                         : result->http_status == 503 ? "Service Unavailable"
                                                       : "Internal Server Error";
     send_bytes(parked->req, result->http_status, reason,
                result->http_status == 200 ? "application/json" : "text/plain; charset=utf-8", result->body,
@@ -173,18 +145,31 @@ static void answer(struct bw_parked *parked)
 
 void bw_parked_step(struct bw_parked *parked)
 {
-    if (bw_admission_step(parked->admission, false, &parked->jobs, &parked->n_jobs) == BW_ADMIT_DONE) {
-        answer(parked);
+    const struct bw_admit_result *result = NULL;
+    if (parked->task != NULL) {
+        result = bw_bundle_task_result(parked->task);
+    } else if (bw_admission_step(parked->admission, false, &parked->jobs, &parked->n_jobs) == BW_ADMIT_DONE) {
+        result = bw_admission_result(parked->admission);
+    }
+    if (result != NULL) {
+        answer(parked, result);
     }
 }
 
 void bw_parked_finish(struct bw_parked *parked, enum bw_admission_end end)
 {
-    bw_admission_finish(parked->admission, end);
-    if (end == BW_END_DEADLINE) {
-        bw_metric_add(&deadline_total, 1, BW_LABELS(bw_admission_result(parked->admission)->decision));
+    const struct bw_admit_result *result = &parked->result;
+    if (parked->admission != NULL) {
+        bw_admission_finish(parked->admission, end);
+        result = bw_admission_result(parked->admission);
+    } else {
+        bw_bundle_review_skip(&parked->result, parked->req->entity.base, parked->req->entity.len,
+                              end == BW_END_DEADLINE ? "not in time" : "there is too much to do", &parked->arena);
     }
-    answer(parked);
+    if (end == BW_END_DEADLINE) {
+        bw_account_deadline(result);
+    }
+    answer(parked, result);
 }
 
 /* Nobody reads what is sent now; sending it is how H2O comes to close the connection. */
@@ -193,9 +178,7 @@ void bw_parked_drop(struct bw_parked *parked)
     h2o_linklist_unlink(&parked->link);
     parked->answered = true;
     parked->req->http1_is_persistent = 0;
-    bw_metric_add(&requests_total, 1, BW_LABELS("error", "client_gone", ""));
-    bw_log(BW_LOG_INFO, "the client went away before its admission was decided",
-           BW_FI("milliseconds", bw_monotonic_ms() - parked->began_ms));
+    bw_account_gone(bw_monotonic_ms() - parked->began_ms);
     (void)send_text(parked->req, 503, "Service Unavailable", "the client went away\n");
 }
 
@@ -208,6 +191,8 @@ static void on_dispose(void *data)
     }
     (void)__atomic_sub_fetch(&parked->loop->server->in_flight, 1, __ATOMIC_RELAXED);
     bw_admission_free(parked->admission);
+    bw_bundle_task_release(parked->task);
+    bw_arena_clear(&parked->arena);
 }
 
 static bool is_json(const h2o_req_t *req)
@@ -232,12 +217,72 @@ static int64_t elapsed_ms(const h2o_req_t *req)
     return ms < 0 || ms > 60000 ? 0 : ms; /* the wall clock may have been set */
 }
 
+/* What a path answers to; sets the deadline. Done at once, or parked->admission or task says for what it waits. */
+struct endpoint {
+    const char *path;
+    void (*begin)(struct bw_parked *parked, int64_t timeout_ms, int64_t elapsed_ms);
+};
+
+static void begin_images(struct bw_parked *parked, int64_t timeout_ms, int64_t elapsed_ms)
+{
+    const h2o_iovec_t *body = &parked->req->entity;
+    parked->admission =
+        bw_admission_begin(parked->loop->server->services, body->base, body->len, timeout_ms, elapsed_ms);
+    parked->deadline = bw_admission_deadline(parked->admission);
+    bw_parked_step(parked);
+}
+
+static void begin_bundles(struct bw_parked *parked, int64_t timeout_ms, int64_t elapsed_ms)
+{
+    struct bw_server *server = parked->loop->server;
+    const h2o_iovec_t *body = &parked->req->entity;
+    struct bw_config *config = bw_slot_acquire(server->services->config);
+    parked->deadline = bw_admission_budget(config, timeout_ms, elapsed_ms);
+    const struct bw_bundle_review_options options = {bw_wall_s(), config->default_patterns, parked->deadline};
+    parked->task = bw_bundle_worker_ask(server->bundle_worker, body->base, body->len, &options);
+    bw_config_release(config);
+    if (parked->task == NULL) {
+        bw_parked_finish(parked, BW_END_OVERLOAD);
+        return;
+    }
+    parked->jobs = bw_bundle_task_ticket(parked->task);
+    parked->n_jobs = 1;
+}
+
+static void begin_namespace(struct bw_parked *parked, int64_t timeout_ms, int64_t elapsed_ms)
+{
+    const h2o_iovec_t *body = &parked->req->entity;
+    struct bw_config *config = bw_slot_acquire(parked->loop->server->services->config);
+    parked->deadline = bw_admission_budget(config, timeout_ms, elapsed_ms);
+    bw_namespace_review(&parked->result, config, body->base, body->len, &parked->arena);
+    bw_config_release(config);
+    answer(parked, &parked->result);
+}
+
+static const struct endpoint endpoints[] = {
+    {"/validate", begin_images},
+    {"/validate-bundle", begin_bundles},
+    {"/validate-namespace", begin_namespace},
+};
+
+static const struct endpoint *find_endpoint(const h2o_req_t *req)
+{
+    for (size_t i = 0; i < BW_LENGTH(endpoints); i++) {
+        if (path_is(req, endpoints[i].path)) {
+            return &endpoints[i];
+        }
+    }
+    return NULL;
+}
+
 static int on_validate(h2o_handler_t *self, h2o_req_t *req)
 {
     struct bw_server *server = ((struct handler *)self)->server;
     struct bw_loop *loop = loop_of(req);
-    if (!path_is(req, "/validate")) {
-        return send_text(req, 404, "Not Found", "AdmissionReviews go to /validate\n");
+    const struct endpoint *endpoint = find_endpoint(req);
+    if (endpoint == NULL) {
+        return send_text(req, 404, "Not Found",
+                         "AdmissionReviews go to /validate, /validate-bundle or /validate-namespace\n");
     }
     if (!method_is(req, "POST")) {
         return not_allowed(req, "POST");
@@ -253,9 +298,9 @@ static int on_validate(h2o_handler_t *self, h2o_req_t *req)
     int64_t timeout = query ? bw_timeout_parse(req->path.base + req->query_at, req->path.len - req->query_at) : 0;
     struct bw_parked *parked = h2o_mem_alloc_shared(&req->pool, sizeof(*parked), on_dispose);
     *parked = (struct bw_parked){.loop = loop, .req = req, .began_ms = bw_monotonic_ms() - elapsed};
+    bw_arena_init(&parked->arena, BW_ARENA_ADMISSION);
     unsigned n = __atomic_add_fetch(&server->in_flight, 1, __ATOMIC_RELAXED);
-    parked->admission = bw_admission_begin(server->services, req->entity.base, req->entity.len, timeout, elapsed);
-    bw_parked_step(parked);
+    endpoint->begin(parked, timeout, elapsed);
     if (parked->answered) {
         return 0;
     }

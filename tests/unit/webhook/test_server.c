@@ -353,8 +353,58 @@ static void reviews_are_answered_on_one_connection(void **state)
     }
     close_connection(&connection);
     expect_metric(
-        "breakwater_admission_requests_total{decision=\"allow\",reason=\"policy\",operation=\"CREATE\"} 50\n");
-    expect_metric("breakwater_admission_requests_total{decision=\"deny\",reason=\"policy\",operation=\"CREATE\"} 50\n");
+        "breakwater_admission_requests_total{resource=\"pods\",operation=\"CREATE\",decision=\"allow\",reason="
+        "\"policy\",mode=\"policy\",dry_run=\"false\"} 50\n");
+    expect_metric("breakwater_admission_requests_total{resource=\"pods\",operation=\"CREATE\",decision=\"deny\",reason="
+                  "\"policy\",mode=\"policy\",dry_run=\"false\"} 50\n");
+    expect_metric("breakwater_image_evaluations_total{verdict=\"go\"} 50\n");
+    expect_metric("breakwater_image_evaluations_total{verdict=\"stop\"} 50\n");
+    expect_metric(
+        "breakwater_policy_findings_total{gate=\"dockerfile\",trigger=\"exposed_ports\",action=\"stop\"} 50\n");
+}
+
+static const char *review_of_other(const char *resource, const char *labels, const char *more)
+{
+    return bw_arena_printf(&arena,
+                           "{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/"
+                           "v1\",\"request\":{\"uid\":\"u-1\",\"resource\":{"
+                           "\"group\":\"\",\"version\":\"v1\",\"resource\":\"%s\"},\"name\":\"n\",\"namespace\":\"n\","
+                           "\"operation\":\"CREATE\","
+                           "\"userInfo\":{\"username\":\"jane\"},\"dryRun\":true,\"object\":{\"metadata\":{\"labels\":%"
+                           "s}%s},\"oldObject\":"
+                           "null}}",
+                           resource, labels, more);
+}
+
+static void bundles_and_namespaces_have_paths_of_their_own(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *resource, *labels, *more, *part;
+    } rows[] = {
+        {"/validate-bundle?timeout=10s", "configmaps", "{\"breakwater.io/bundle\":\"x\"}",
+         ",\"data\":{\"a.json\":\"{\",\"b.json\":\"[]\"}", "\"field\":\"data[b.json]\""},
+        {"/validate-bundle?timeout=10s", "configmaps", "{}", ",\"data\":{\"a.json\":\"{\"}", "\"allowed\":true"},
+        {"/validate-bundle?timeout=1s", "configmaps", "{\"breakwater.io/bundle\":\"x\"}",
+         ",\"data\":{\"a.json\":\"{\"}", "not checked"}, /* no time is left for it */
+        {"/validate-namespace?timeout=10s", "namespaces", "{\"breakwater.io/admission\":\"ignore\"}", "",
+         "jane may not set the label"},
+        {"/validate-namespace?timeout=10s", "namespaces", "{\"a\":\"b\"}", "", "\"allowed\":true"},
+    };
+    start("");
+    struct connection connection = open_tls();
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        post_to(&connection, rows[i].path, review_of_other(rows[i].resource, rows[i].labels, rows[i].more));
+        struct reply reply = take(&connection);
+        assert_int_equal(reply.status, 200);
+        expect_text(reply.body, rows[i].part);
+    }
+    close_connection(&connection);
+    expect_metric("breakwater_admission_requests_total{resource=\"configmaps\",operation=\"CREATE\",decision=\"deny\","
+                  "reason=\"bundle_invalid\",mode=\"\",dry_run=\"true\"} 1\n");
+    expect_metric("breakwater_admission_requests_total{resource=\"namespaces\",operation=\"CREATE\",decision=\"deny\","
+                  "reason=\"exemption_label\",mode=\"\",dry_run=\"true\"} 1\n");
+    expect_metric("breakwater_admission_in_flight 0\n");
 }
 
 static void chunked_body_and_pipelined_requests_are_read(void **state)
@@ -601,7 +651,9 @@ static void clients_that_vanish_are_noticed(void **state)
         close_connection(&connections[i]);
     }
     expect_metric("breakwater_admission_in_flight 0\n");
-    expect_metric("breakwater_admission_requests_total{decision=\"error\",reason=\"client_gone\",operation=\"\"} 3\n");
+    expect_metric(
+        "breakwater_admission_requests_total{resource=\"\",operation=\"\",decision=\"error\",reason=\"client_gone\","
+        "mode=\"\",dry_run=\"false\"} 3\n");
 }
 
 static void slow_clients_are_cut_and_idle_ones_are_not(void **state)
@@ -870,6 +922,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(reviews_are_answered_on_one_connection),
+        CASE(bundles_and_namespaces_have_paths_of_their_own),
         CASE(chunked_body_and_pipelined_requests_are_read),
         CASE(wrong_requests_have_their_status),
         CASE(bodies_beyond_the_limit_are_refused),

@@ -9,7 +9,6 @@
 #include "cli/certs_webhook.h"
 #include "webhook/config.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -162,7 +161,6 @@ static int make_secret(const struct bw_arguments *arguments, const char *secret,
     if (certs.names.cluster_domain == NULL) {
         certs.names.cluster_domain = "cluster.local";
     }
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     int status = bw_account_open(&certs.kube, arguments, &err);
     if (status == 0) {
         certs.names.namespace = namespace;
@@ -172,7 +170,6 @@ static int make_secret(const struct bw_arguments *arguments, const char *secret,
         status = keep_secret(&certs, timeout_s, &err);
     }
     bw_kube_client_destroy(certs.kube);
-    curl_global_cleanup();
     return status == 0 ? BW_EXIT_OK : bw_trouble(arguments, "%s", err.message);
 }
 

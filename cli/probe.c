@@ -3,7 +3,6 @@
 
 #include "k8s/metadata.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,7 +44,6 @@ static int run(const struct bw_arguments *arguments)
     if (arguments->n_operands > 0) {
         return bw_trouble(arguments, "it takes options only; see breakwater probe --help");
     }
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     int status = bw_account_open(&kube, arguments, &err);
     if (status == 0) {
         status = ask(arguments, kube, &err) == 0 ? BW_EXIT_OK : BW_EXIT_STOPPED;
@@ -58,7 +56,6 @@ static int run(const struct bw_arguments *arguments)
         (void)bw_trouble(arguments, "%s", err.message);
     }
     bw_kube_client_destroy(kube);
-    curl_global_cleanup();
     return status;
 }
 

@@ -2,7 +2,6 @@
  * asks when nobody answers would refuse every pod. */
 #include "cli/account.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 
 enum { WEBHOOK, SECRET, LEASE, KINDS }; /* in the order in which they are deleted */
@@ -57,13 +56,11 @@ static int run(const struct bw_arguments *arguments)
     if (bw_argument(arguments, "webhook") == NULL || arguments->n_operands > 0) {
         return bw_trouble(arguments, "--webhook NAME is needed");
     }
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     int status = bw_account_open(&kube, arguments, &err);
     if (status == 0) {
         status = delete_all(kube, arguments, &err);
     }
     bw_kube_client_destroy(kube);
-    curl_global_cleanup();
     return status == 0 ? BW_EXIT_OK : bw_trouble(arguments, "%s", err.message);
 }
 

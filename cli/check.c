@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/watch_dir.h"
 #include "base/yaml.h"
+#include "cli/check_output.h"
 #include "cli/cluster.h"
 #include "cli/settings.h"
 #include "cli/test_file.h"
@@ -15,7 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const outputs[] = {"text", "json", NULL};
+static const char *const outputs[] = {
+    [BW_CHECK_TEXT] = "text", [BW_CHECK_JSON] = "json", [BW_CHECK_SARIF] = "sarif", NULL};
 
 /* Told by the members at the top: one that is a bundle's, or looks like it. No settings' name does. A file without
  * members, or that cannot be parsed, counts as a bundle. */
@@ -45,32 +47,6 @@ static bool is_bundle(const json_t *tree)
     return found;
 }
 
-static void add_text(json_t *object, const char *name, const char *text)
-{
-    (void)json_object_set_new(object, name, bw_json_text(text));
-}
-
-static void add_json(json_t *all, const char *file, const char *text, size_t len, const struct bw_problems *problems)
-{
-    for (size_t i = 0; i < problems->n_items; i++) {
-        const struct bw_problem *problem = &problems->items[i];
-        unsigned line = problem->line, column = problem->column;
-        if (line == 0 && problem->path != NULL) {
-            (void)bw_yaml_locate(&line, &column, text, len, problem->path);
-        }
-        json_t *one = json_object();
-        add_text(one, "file", file);
-        add_text(one, "severity", problem->severity == BW_PROBLEM_ERROR ? "error" : "warning");
-        add_text(one, "kind", problem->kind);
-        add_text(one, "path", problem->path);
-        add_text(one, "message", problem->message);
-        add_text(one, "suggestion", problem->suggestion);
-        (void)json_object_set_new(one, "line", json_integer((json_int_t)line));
-        (void)json_object_set_new(one, "column", json_integer((json_int_t)column));
-        (void)json_array_append_new(all, one);
-    }
-}
-
 /* Whether warnings count. */
 static bool is_strict(const struct bw_arguments *arguments)
 {
@@ -79,8 +55,9 @@ static bool is_strict(const struct bw_arguments *arguments)
 
 /* What stands at one place, a file or a key of a ConfigMap; name: of a bundle without an id. BW_EXIT_OK,
  * BW_EXIT_STOPPED for faults, BW_EXIT_TROUBLE for what could not be told. */
-static int check_text(const struct bw_arguments *arguments, const char *place, const char *name, bool is_bundle_text,
-                      const char *text, size_t len, json_t *all)
+static int check_text(const struct bw_arguments *arguments, struct bw_check_output *output,
+                      const struct bw_check_place *place, const char *name, bool is_bundle_text, const char *text,
+                      size_t len)
 {
     struct bw_error err = {0};
     struct bw_problems problems;
@@ -101,20 +78,11 @@ static int check_text(const struct bw_arguments *arguments, const char *place, c
         }
     }
     bool told = problems.n_errors > 0, counts = is_strict(arguments) && problems.n_items > 0;
-    if (all != NULL) {
-        add_json(all, place, text, len, &problems);
-    } else {
-        bw_problems_print(stdout, place, text, len, &problems);
-        size_t n_warnings = 0;
-        for (size_t i = 0; i < problems.n_items; i++) {
-            n_warnings += problems.items[i].severity == BW_PROBLEM_WARNING;
-        }
-        printf("%s: %zu error%s, %zu warning%s\n", place, problems.n_errors, problems.n_errors == 1 ? "" : "s",
-               n_warnings, n_warnings == 1 ? "" : "s");
-    }
+    bw_check_tell(output, place, text, len, &problems);
     bw_problems_clear(&problems);
     if (status != 0 && !told) {
-        return bw_trouble(arguments, "%s: %s", place, err.message);
+        return bw_trouble(arguments, "%s%s%s: %s", place->file, place->part != NULL ? ": " : "",
+                          place->part != NULL ? place->part : "", err.message);
     }
     return status == 0 && !counts ? BW_EXIT_OK : BW_EXIT_STOPPED;
 }
@@ -127,67 +95,54 @@ static int worse(int a, int b)
 }
 
 /* A fault of the manifest around the bundles. */
-static int tell(const struct bw_arguments *arguments, json_t *all, const char *place, bool error, const char *message)
+static int tell(const struct bw_arguments *arguments, struct bw_check_output *output,
+                const struct bw_check_place *place, bool error, const char *message)
 {
-    if (all != NULL) {
-        json_t *one = json_object();
-        add_text(one, "file", place);
-        add_text(one, "severity", error ? "error" : "warning");
-        add_text(one, "kind", "manifest");
-        add_text(one, "message", message);
-        (void)json_array_append_new(all, one);
-    } else {
-        (void)fputs(place, stdout);
-        (void)fputs(error ? ": error: " : ": warning: ", stdout);
-        bw_put_clean(stdout, message, false);
-        (void)fputc('\n', stdout);
-    }
+    bw_check_tell_manifest(output, place, error, message);
     return error || is_strict(arguments) ? BW_EXIT_STOPPED : BW_EXIT_OK;
 }
 
-static int check_config_map(const struct bw_arguments *arguments, const char *path, json_t *document, json_t *all)
+static int check_config_map(const struct bw_arguments *arguments, struct bw_check_output *output, const char *file,
+                            json_t *document)
 {
     BW_ARENA_SCOPE arena;
     bw_arena_init(&arena, 2 * (size_t)BW_MAX_BUNDLE_MAP_BYTES);
     struct bw_bundle_map map = {0};
+    struct bw_check_place place = {.file = file};
     struct bw_error err = {0};
     int worst = BW_EXIT_OK;
     if (bw_bundle_map_read(&map, bw_json_root(document), &arena, &err) != 0) {
-        return tell(arguments, all, path, true, err.message);
+        return tell(arguments, output, &place, true, err.message);
     }
-    char *whole = bw_arena_printf(&arena, "%s: ConfigMap %s", path, map.name);
-    if (whole == NULL) {
-        return bw_trouble(arguments, "%s: too much to look at in one ConfigMap", path);
-    }
-    bw_text_clean(whole, false);
+    const char *whole = bw_arena_printf(&arena, "ConfigMap %s", map.name);
+    place.part = whole;
     if (map.n_bundles == 0 && map.label == NULL) {
         return BW_EXIT_OK; /* some other ConfigMap */
     }
     if (map.label == NULL) {
-        worst = worse(worst, tell(arguments, all, whole, false,
+        worst = worse(worst, tell(arguments, output, &place, false,
                                   "without the label breakwater.io/bundle its bundles are not seen in a cluster"));
     }
     if (map.n_bundles == 0) {
-        worst = worse(worst, tell(arguments, all, whole, false,
+        worst = worse(worst, tell(arguments, output, &place, false,
                                   "no key of it is a bundle: .json, .yaml or .yml in data, or packed in binaryData"));
     }
     for (size_t i = 0; map.ignored[i] != NULL; i++) {
         const char *text =
             bw_arena_printf(&arena, "key %.253s is not read: its suffix is none of a bundle", map.ignored[i]);
-        worst = worse(worst, tell(arguments, all, whole, false, text == NULL ? "a key is not read" : text));
+        worst = worse(worst, tell(arguments, output, &place, false, text == NULL ? "a key is not read" : text));
     }
     for (size_t i = 0; i < map.n_bundles; i++) {
         const struct bw_map_bundle *bundle = &map.bundles[i];
         char name[256];
-        char *place = bw_arena_printf(&arena, "%s %s", whole, bundle->field);
-        if (place == NULL) {
-            return bw_trouble(arguments, "%s: too much to look at in one ConfigMap", path);
+        place.part = whole == NULL ? NULL : bw_arena_printf(&arena, "%s %s", whole, bundle->field);
+        if (place.part == NULL) {
+            return bw_trouble(arguments, "%s: too much to look at in one ConfigMap", file);
         }
-        bw_text_clean(place, false);
         bw_bundle_name_of(name, sizeof(name), bundle->key);
         worst = worse(worst, bundle->text == NULL
-                                 ? tell(arguments, all, place, true, bundle->error.message)
-                                 : check_text(arguments, place, name, true, bundle->text, bundle->len, all));
+                                 ? tell(arguments, output, &place, true, bundle->error.message)
+                                 : check_text(arguments, output, &place, name, true, bundle->text, bundle->len));
     }
     return worst;
 }
@@ -224,7 +179,7 @@ static json_t *find_config_maps(const json_t *stream)
     return found;
 }
 
-static int check_file(const struct bw_arguments *arguments, const char *operand, json_t *all)
+static int check_file(const struct bw_arguments *arguments, struct bw_check_output *output, const char *operand)
 {
     bool from_stdin = strcmp(operand, "-") == 0;
     const char *path = from_stdin ? "stdin" : operand;
@@ -241,11 +196,12 @@ static int check_file(const struct bw_arguments *arguments, const char *operand,
     json_t *maps = find_config_maps(stream);
     int worst = BW_EXIT_OK;
     for (size_t i = 0; i < json_array_size(maps); i++) {
-        worst = worse(worst, check_config_map(arguments, path, json_array_get(maps, i), all));
+        worst = worse(worst, check_config_map(arguments, output, path, json_array_get(maps, i)));
     }
     if (maps == NULL) {
         bw_bundle_name_of(name, sizeof(name), path);
-        worst = check_text(arguments, path, name, is_bundle(json_array_get(stream, 0)), text, len, all);
+        const struct bw_check_place place = {.file = path};
+        worst = check_text(arguments, output, &place, name, is_bundle(json_array_get(stream, 0)), text, len);
     }
     json_decref(maps);
     json_decref(stream);
@@ -261,12 +217,12 @@ static int is_document(const struct dirent *entry)
 }
 
 /* The same files of a folder that `serve --bundles` reads, by name; folders in it are not entered. */
-static int check_operand(const struct bw_arguments *arguments, const char *operand, json_t *all)
+static int check_operand(const struct bw_arguments *arguments, struct bw_check_output *output, const char *operand)
 {
     struct stat about;
     struct dirent **entries = NULL;
     if (stat(operand, &about) != 0 || !S_ISDIR(about.st_mode)) {
-        return check_file(arguments, operand, all);
+        return check_file(arguments, output, operand);
     }
     int n = scandir(operand, &entries, is_document, alphasort), worst = BW_EXIT_OK;
     if (n <= 0) {
@@ -280,7 +236,7 @@ static int check_operand(const struct bw_arguments *arguments, const char *opera
         int status = length < 0 || (size_t)length >= sizeof(path)
                          ? bw_trouble(arguments, "%s: the path of %s is too long", operand, entries[i]->d_name)
                      : stat(path, &about) == 0 && S_ISDIR(about.st_mode) ? BW_EXIT_OK
-                                                                         : check_file(arguments, path, all);
+                                                                         : check_file(arguments, output, path);
         worst = status > worst ? status : worst;
         free(entries[i]);
     }
@@ -292,7 +248,7 @@ static int check_operand(const struct bw_arguments *arguments, const char *opera
 
 struct cluster_check {
     const struct bw_arguments *arguments;
-    json_t *all;
+    struct bw_check_output *output;
     size_t n;
     int worst;
 };
@@ -303,12 +259,12 @@ static void check_in_cluster(void *payload, const char *namespace, json_t *confi
     char place[128];
     (void)snprintf(place, sizeof(place), "namespace %s", namespace);
     check->n++;
-    check->worst = worse(check->worst, check_config_map(check->arguments, place, config_map, check->all));
+    check->worst = worse(check->worst, check_config_map(check->arguments, check->output, place, config_map));
 }
 
-static int check_cluster(const struct bw_arguments *arguments, json_t *all)
+static int check_cluster(const struct bw_arguments *arguments, struct bw_check_output *output)
 {
-    struct cluster_check check = {.arguments = arguments, .all = all, .worst = BW_EXIT_OK};
+    struct cluster_check check = {.arguments = arguments, .output = output, .worst = BW_EXIT_OK};
     struct bw_kube_client *client = NULL;
     struct bw_error err = {0};
     const char *namespace = bw_argument(arguments, "namespace");
@@ -348,8 +304,8 @@ static int wants_cluster(const struct bw_arguments *arguments)
 
 static int run(const struct bw_arguments *arguments)
 {
-    int output = bw_argument_choice(arguments, "output", outputs), cluster = wants_cluster(arguments);
-    if (output < 0 || cluster < 0) {
+    int format = bw_argument_choice(arguments, "output", outputs), cluster = wants_cluster(arguments);
+    if (format < 0 || cluster < 0) {
         return BW_EXIT_TROUBLE;
     }
     if (arguments->n_operands == 0 && !cluster) {
@@ -357,23 +313,20 @@ static int run(const struct bw_arguments *arguments)
             arguments, "a file is needed: a bundle, a configuration, or a manifest of ConfigMaps; - is standard input");
     }
     int worst = BW_EXIT_OK;
-    json_t *all = output == 1 ? json_array() : NULL;
+    struct bw_check_output output;
+    bw_check_begin(&output, (enum bw_check_format)format);
     for (size_t i = 0; i < arguments->n_operands; i++) {
-        worst = worse(worst, check_operand(arguments, arguments->operands[i], all));
+        worst = worse(worst, check_operand(arguments, &output, arguments->operands[i]));
     }
     if (cluster) {
-        worst = worse(worst, check_cluster(arguments, all));
+        worst = worse(worst, check_cluster(arguments, &output));
     }
-    if (all != NULL) {
-        (void)json_dumpf(all, stdout, JSON_INDENT(2));
-        (void)fputc('\n', stdout);
-        json_decref(all);
-    }
+    bw_check_end(&output, worst != BW_EXIT_TROUBLE);
     return worst;
 }
 
 static const struct bw_option options[] = {
-    {"output", "FORMAT", "text (default): FILE:LINE:COLUMN: severity: path: message; or json.", false},
+    {"output", "FORMAT", "text (default): FILE:LINE:COLUMN: severity: path: message; json; or sarif (2.1.0).", false},
     {"strict", NULL, "Warnings count as errors for the exit status.", false},
     {"cluster", NULL, "The bundles in ConfigMaps of a cluster, instead of files or beside them.", false},
     {"namespace", "NAME", "Of the cluster, in place of the context's own.", false},

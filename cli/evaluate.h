@@ -1,6 +1,7 @@
 #ifndef BW_CLI_EVALUATE_H
 #define BW_CLI_EVALUATE_H
 
+#include "cli/sarif.h"
 #include "cli/settings.h"
 #include "evaluator/trace.h"
 
@@ -25,8 +26,9 @@ struct bw_show {
     bool explain;
     const struct bw_bundle *bundle, *other; /* other: NULL without --compare */
     const char *file, *other_file;
-    bool changed;             /* --compare found something */
-    json_t *document, *index; /* of writers that write everything at the end */
+    bool changed;     /* --compare found something */
+    json_t *document; /* of writers that write everything at the end */
+    struct bw_sarif sarif;
 };
 
 struct bw_evaluation_writer { /* a NULL member has nothing to say */

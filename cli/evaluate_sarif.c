@@ -12,21 +12,9 @@ static void put_text(json_t *object, const char *key, const char *text)
     (void)json_object_set_new(object, key, bw_json_text(text));
 }
 
-static json_t *message(const char *text)
-{
-    json_t *made = json_object();
-    put_text(made, "text", text);
-    return made;
-}
-
 static const char *level_of(enum bw_action action)
 {
     return action == BW_STOP ? "error" : action == BW_WARN ? "warning" : "note";
-}
-
-static json_t *part_of_run(struct bw_show *show, const char *key)
-{
-    return json_object_get(json_array_get(json_object_get(show->document, "runs"), 0), key);
 }
 
 /* ---- rules ---- */
@@ -44,39 +32,6 @@ static char *rule_name(const char *gate, const char *trigger, const char *id)
     return bw_buf_take(&name, NULL);
 }
 
-/* The index of the rule in the run; it is added if it is new. */
-static json_int_t find_rule(struct bw_show *show, const char *name, const char *doc, const char *comment,
-                            enum bw_action action)
-{
-    json_t *id = bw_json_text(name),
-           *rules = json_object_get(json_object_get(part_of_run(show, "tool"), "driver"), "rules");
-    json_t *known = json_object_get(show->index, json_string_value(id));
-    if (known != NULL) {
-        json_decref(id);
-        return json_integer_value(known);
-    }
-    json_int_t index = (json_int_t)json_array_size(rules);
-    (void)json_object_set_new(show->index, json_string_value(id), json_integer(index));
-    json_t *made = json_object(), *configuration = json_object();
-    (void)json_object_set_new(made, "id", id);
-    (void)json_object_set_new(made, "shortDescription", message(doc));
-    if (comment != NULL && comment[0] != '\0') {
-        (void)json_object_set_new(made, "fullDescription", message(comment));
-    }
-    BW_BUF_SCOPE help;
-    bw_buf_init(&help, BW_MAX_BUNDLE_BYTES);
-    bw_buf_puts(&help, doc);
-    if (comment != NULL && comment[0] != '\0') {
-        bw_buf_puts(&help, "\n\n");
-        bw_buf_puts(&help, comment);
-    }
-    (void)json_object_set_new(made, "help", message(help.data));
-    put_text(configuration, "level", level_of(action));
-    (void)json_object_set_new(made, "defaultConfiguration", configuration);
-    (void)json_array_append_new(rules, made);
-    return index;
-}
-
 static void add_rules(struct bw_show *show, const struct bw_judgement *judged)
 {
     for (size_t i = 0; i < judged->decision.n_policies; i++) {
@@ -84,7 +39,7 @@ static void add_rules(struct bw_show *show, const struct bw_judgement *judged)
         for (size_t j = 0; j < policy->n_rules; j++) {
             const struct bw_rule_trace *rule = &policy->rules[j];
             char *name = rule_name(rule->gate, rule->trigger, rule->id);
-            (void)find_rule(show, name, rule->doc, rule->comment, rule->action);
+            (void)bw_sarif_rule(&show->sarif, name, rule->doc, rule->comment, level_of(rule->action));
             free(name);
         }
     }
@@ -92,31 +47,13 @@ static void add_rules(struct bw_show *show, const struct bw_judgement *judged)
 
 /* ---- artifacts ---- */
 
-/* A relative reference (RFC 3986): what may not stand in one, and a colon that would begin a scheme, is quoted. */
-static json_t *uri_of(const char *name)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/@";
-    BW_BUF_SCOPE uri;
-    bw_buf_init(&uri, BW_MAX_BUNDLE_BYTES);
-    bool first = true;
-    for (const char *c = name; *c != '\0'; c++) {
-        first = first && *c != '/';
-        if (strchr(plain, *c) != NULL || (*c == ':' && !first)) {
-            bw_buf_append(&uri, c, 1);
-        } else {
-            bw_buf_printf(&uri, "%%%02X", (unsigned)(unsigned char)*c);
-        }
-    }
-    return json_string(uri.data == NULL ? "" : uri.data);
-}
-
 static json_int_t add_artifact(struct bw_show *show, const struct bw_evaluated *image)
 {
-    json_t *artifacts = part_of_run(show, "artifacts"), *made = json_object(), *location = json_object();
+    json_t *artifacts = bw_sarif_run(&show->sarif, "artifacts"), *made = json_object(), *location = json_object();
     const char *digest = image->report->digest.text, *hex = strchr(digest, ':');
-    (void)json_object_set_new(location, "uri", uri_of(image->name));
+    (void)json_object_set_new(location, "uri", bw_sarif_uri(image->name));
     (void)json_object_set_new(made, "location", location);
-    (void)json_object_set_new(made, "description", message(image->name));
+    (void)json_object_set_new(made, "description", bw_sarif_message(image->name));
     if (hex != NULL && strncmp(digest, "sha256:", 7) == 0) {
         json_t *hashes = json_object();
         put_text(hashes, "sha-256", hex + 1);
@@ -130,7 +67,7 @@ static json_t *locations(const struct bw_evaluated *image, json_int_t artifact)
 {
     json_t *all = json_array(), *made = json_object(), *physical = json_object(), *place = json_object(),
            *logical = json_object(), *logicals = json_array();
-    (void)json_object_set_new(place, "uri", uri_of(image->name));
+    (void)json_object_set_new(place, "uri", bw_sarif_uri(image->name));
     (void)json_object_set_new(place, "index", json_integer(artifact));
     (void)json_object_set_new(physical, "artifactLocation", place);
     (void)json_object_set_new(made, "physicalLocation", physical);
@@ -147,15 +84,10 @@ static json_t *locations(const struct bw_evaluated *image, json_int_t artifact)
 static json_t *add_result(struct bw_show *show, const struct bw_evaluated *image, json_int_t artifact, const char *name,
                           json_int_t rule, enum bw_action action, const char *text)
 {
-    json_t *made = json_object(), *properties = json_object();
-    put_text(made, "ruleId", name);
-    (void)json_object_set_new(made, "ruleIndex", json_integer(rule));
-    put_text(made, "level", level_of(action));
-    (void)json_object_set_new(made, "message", message(text));
-    (void)json_object_set_new(made, "locations", locations(image, artifact));
+    json_t *made = bw_sarif_result(&show->sarif, name, rule, level_of(action), text, locations(image, artifact));
+    json_t *properties = json_object();
     bw_json_image(properties, image);
     (void)json_object_set_new(made, "properties", properties);
-    (void)json_array_append_new(part_of_run(show, "results"), made);
     return made;
 }
 
@@ -183,7 +115,7 @@ static void add_finding(struct bw_show *show, const struct bw_evaluated *image, 
                         const struct bw_rule_trace *rule, const struct bw_finding *finding)
 {
     char *name = rule_name(rule->gate, rule->trigger, rule->id);
-    json_int_t index = find_rule(show, name, rule->doc, rule->comment, rule->action);
+    json_int_t index = bw_sarif_rule(&show->sarif, name, rule->doc, rule->comment, level_of(rule->action));
     enum bw_action action = finding->undecided ? BW_STOP : finding->rule_action;
     json_t *made = add_result(show, image, artifact, name, index, action, finding->message);
     json_t *properties = json_object_get(made, "properties");
@@ -213,7 +145,7 @@ static int image(struct bw_show *show, const struct bw_evaluated *image, struct 
             "breakwater",
             judged->decision.mapping < 0 && judged->decision.action == BW_GO ? "no_mapping" : judged->decision.reason,
             NULL);
-        json_int_t index = find_rule(show, name, beside, NULL, judged->decision.action);
+        json_int_t index = bw_sarif_rule(&show->sarif, name, beside, NULL, level_of(judged->decision.action));
         (void)add_result(show, image, artifact, name, index, judged->decision.action, beside);
         free(name);
     }
@@ -231,49 +163,27 @@ static int image(struct bw_show *show, const struct bw_evaluated *image, struct 
 
 static void failure(struct bw_show *show, const char *name, const struct bw_error *err)
 {
-    json_t *invocation = json_array_get(part_of_run(show, "invocations"), 0), *made = json_object();
     BW_BUF_SCOPE text;
     bw_buf_init(&text, BW_MAX_BUNDLE_BYTES);
     bw_buf_puts(&text, name);
     bw_buf_puts(&text, ": ");
     bw_buf_puts(&text, err->message);
-    put_text(made, "level", "error");
-    (void)json_object_set_new(made, "message", message(text.data));
-    (void)json_array_append_new(json_object_get(invocation, "toolExecutionNotifications"), made);
-    (void)json_object_set_new(invocation, "executionSuccessful", json_false());
+    bw_sarif_failure(&show->sarif, text.data);
 }
 
 static void begin(struct bw_show *show)
 {
-    json_t *run = json_object(), *tool = json_object(), *driver = json_object(), *properties = json_object(),
-           *runs = json_array(), *invocations = json_array(), *invocation = json_object();
-    put_text(driver, "name", "breakwater");
-    put_text(driver, "version", BREAKWATER_VERSION);
-    (void)json_object_set_new(driver, "rules", json_array());
-    (void)json_object_set_new(tool, "driver", driver);
-    (void)json_object_set_new(run, "tool", tool);
-    (void)json_object_set_new(invocation, "executionSuccessful", json_true());
-    (void)json_object_set_new(invocation, "toolExecutionNotifications", json_array());
-    (void)json_array_append_new(invocations, invocation);
-    (void)json_object_set_new(run, "invocations", invocations);
-    (void)json_object_set_new(run, "artifacts", json_array());
-    (void)json_object_set_new(run, "results", json_array());
+    bw_sarif_begin(&show->sarif);
+    json_t *properties = json_object(), *run = json_array_get(json_object_get(show->sarif.document, "runs"), 0);
     put_text(properties, "bundle", bw_bundle_id(show->bundle));
     put_text(properties, "bundleHash", bw_bundle_hash(show->bundle));
     (void)json_object_set_new(run, "properties", properties);
-    (void)json_array_append_new(runs, run);
-    show->document = json_object();
-    show->index = json_object();
-    put_text(show->document, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
-    put_text(show->document, "version", "2.1.0");
-    (void)json_object_set_new(show->document, "runs", runs);
+    (void)json_object_set_new(run, "artifacts", json_array());
 }
 
 static void end(struct bw_show *show)
 {
-    bw_json_finish(show);
-    json_decref(show->index);
-    show->index = NULL;
+    bw_sarif_finish(&show->sarif);
 }
 
 const struct bw_evaluation_writer bw_evaluation_sarif = {begin, image, failure, end};

@@ -24,30 +24,40 @@ void bw_put_clean(FILE *out, const char *text, bool keep_lines)
     }
 }
 
+void bw_problem_print(FILE *out, const char *file, const struct bw_problem *problem)
+{
+    bw_put_clean(out, file, false);
+    (void)fputc(':', out);
+    if (problem->line > 0) {
+        (void)fprintf(out, "%u:%u:", problem->line, problem->column);
+    }
+    (void)fprintf(out, " %s: ", problem->severity == BW_PROBLEM_ERROR ? "error" : "warning");
+    if (problem->path != NULL && problem->path[0] != '\0') {
+        bw_put_clean(out, problem->path, false);
+        (void)fputs(": ", out);
+    }
+    bw_put_clean(out, problem->message, false);
+    if (problem->suggestion != NULL) {
+        (void)fputs(" (did you mean ", out);
+        bw_put_clean(out, problem->suggestion, false);
+        (void)fputs("?)", out);
+    }
+    (void)fputc('\n', out);
+}
+
+void bw_problem_locate(struct bw_problem *problem, const char *text, size_t len)
+{
+    if (problem->line == 0 && problem->path != NULL) {
+        (void)bw_yaml_locate(&problem->line, &problem->column, text, len, problem->path);
+    }
+}
+
 void bw_problems_print(FILE *out, const char *file, const char *text, size_t len, const struct bw_problems *problems)
 {
     for (size_t i = 0; i < problems->n_items; i++) {
-        const struct bw_problem *problem = &problems->items[i];
-        unsigned line = problem->line, column = problem->column;
-        if (line == 0 && problem->path != NULL) {
-            (void)bw_yaml_locate(&line, &column, text, len, problem->path);
-        }
-        (void)fprintf(out, "%s:", file);
-        if (line > 0) {
-            (void)fprintf(out, "%u:%u:", line, column);
-        }
-        (void)fprintf(out, " %s: ", problem->severity == BW_PROBLEM_ERROR ? "error" : "warning");
-        if (problem->path != NULL && problem->path[0] != '\0') {
-            bw_put_clean(out, problem->path, false);
-            (void)fputs(": ", out);
-        }
-        bw_put_clean(out, problem->message, false);
-        if (problem->suggestion != NULL) {
-            (void)fputs(" (did you mean ", out);
-            bw_put_clean(out, problem->suggestion, false);
-            (void)fputs("?)", out);
-        }
-        (void)fputc('\n', out);
+        struct bw_problem problem = problems->items[i];
+        bw_problem_locate(&problem, text, len);
+        bw_problem_print(out, file, &problem);
     }
 }
 

@@ -9,8 +9,11 @@
 
 /* What the commands share: files that are loaded with their problems shown, and the way to images. */
 
-/* "file:line:column: error: /path: message (did you mean x?)", one line each; line and column are looked up in the
- * text. */
+/* "file:line:column: error: /path: message (did you mean x?)", one line. */
+void bw_problem_print(FILE *out, const char *file, const struct bw_problem *problem);
+/* Line and column of its path in the text, if it has none of its own. */
+void bw_problem_locate(struct bw_problem *problem, const char *text, size_t len);
+/* All of them, located. */
 void bw_problems_print(FILE *out, const char *file, const char *text, size_t len, const struct bw_problems *problems);
 
 /* Text that came from an image or a file, without what a terminal would obey. NULL is nothing. */

@@ -62,6 +62,45 @@ settings_are_told_from_bundles() {
 check "no setting is taken for a member of a bundle" settings_are_told_from_bundles
 check "a file that is not there" says 2 'nowhere' bw check "$BW_TMP/nowhere.json"
 
+sarif() { # of these files: valid in structure, with one result for each line that the text form has
+    local status=0 text=0
+    bw check --output sarif "$@" >"$BW_TMP/check.sarif" || status=$?
+    bw check "$@" >"$BW_TMP/check.txt" || text=$?
+    [ "$status" = "$text" ] || { echo "exit status $status, of text $text" && return 1; }
+    /usr/bin/python3 - "$BW_TMP/check.sarif" "$BW_TMP/check.txt" <<'PY'
+import json, re, sys
+document = json.load(open(sys.argv[1]))
+assert document["version"] == "2.1.0" and document["$schema"].endswith("sarif-2.1.0.json"), document
+[run] = document["runs"]
+driver = run["tool"]["driver"]
+assert driver["name"] == "breakwater" and driver["version"] and run["columnKind"] == "unicodeCodePoints", driver
+rules = [rule["id"] for rule in driver["rules"]]
+assert len(set(rules)) == len(rules), rules
+for rule in driver["rules"]:
+    assert rule["shortDescription"]["text"] and rule["defaultConfiguration"]["level"] in ("error", "warning"), rule
+told = [re.match(r"(.+?):(\d+):(\d+): (error|warning): (.*)", line) for line in open(sys.argv[2])]
+told = [(m[1], int(m[2]), int(m[3]), m[4], m[5]) for m in told if m]
+results = []
+for result in run["results"]:
+    assert rules[result["ruleIndex"]] == result["ruleId"] and result["message"]["text"], result
+    [location] = result["locations"]
+    region = location["physicalLocation"].get("region", {"startLine": 0, "startColumn": 0})
+    path = [one["fullyQualifiedName"] + ": " for one in location.get("logicalLocations", [])]
+    results.append((location["physicalLocation"]["artifactLocation"]["uri"], region["startLine"], region["startColumn"],
+                    result["level"], "".join(path) + result["message"]["text"]))
+assert results == told, (results, told)
+invocation, = run["invocations"]
+assert invocation["executionSuccessful"] is True and not invocation["toolExecutionNotifications"], invocation
+PY
+}
+check "SARIF: the same faults, each with its place, and the same exit status" sarif "$BW_TMP/ten.json" docs/examples/demo-bundle.json
+check "SARIF: the rule is the kind, the suggestion in the message" test "$(json "$BW_TMP/check.sarif" \
+    '[(r["ruleId"], "did you mean dockerfile?" in r["message"]["text"]) for r in d["runs"][0]["results"]][0]')" = "('gate_not_found', True)"
+sarif_trouble() {
+    says 2 '"executionSuccessful": false' bw check --output sarif "$BW_TMP/nowhere.json" "$BW_TMP/ten.json"
+}
+check "SARIF: a file that is not there" sarif_trouble
+
 from_stdin() { says "$1" 'stdin:[0-9]+:[0-9]+: error' bw check - <"$BW_TMP/ten.json"; }
 check "standard input, with lines" from_stdin 1
 mkdir -p "$BW_TMP/folder/sub.json" "$BW_TMP/empty"

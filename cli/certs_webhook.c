@@ -172,6 +172,7 @@ int bw_certs_webhook_enforce(const struct bw_certs *certs, struct bw_error *err)
     char url[MAX_URL], server_name[MAX_URL];
     struct bw_certs_secret secret;
     json_t *document = NULL;
+    bw_arena_init(&arena, 4 * BW_MIB);
     if (call(&document, certs->kube, "GET", certs->configuration, NULL, err) != 0) {
         return -1;
     }
@@ -181,7 +182,6 @@ int bw_certs_webhook_enforce(const struct bw_certs *certs, struct bw_error *err)
     if (!differs) {
         return 0;
     }
-    bw_arena_init(&arena, 4 * BW_MIB);
     if (bw_certs_secret_read(&secret, certs->kube, &certs->names, &arena, err) != 0) {
         return -1;
     }

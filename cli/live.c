@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WATCH_POLL_MS = 30000, GRACE_MS = 60000 };
+enum { WATCH_POLL_MS = 30000, GRACE_MS = 60000, DAY_MS = 86400000 };
 enum { CONFIG, CERTIFICATE, KEY, CREDENTIALS };
 
 static struct bw_metric config_reloaded = {
@@ -175,7 +175,7 @@ int bw_live_begin(struct bw_live *live, const struct bw_arguments *arguments)
 {
     live->arguments = arguments;
     live->config_path = bw_argument(arguments, "config");
-    live->began_ms = bw_monotonic_ms();
+    live->began_ms = live->warned_ms = bw_monotonic_ms();
     (void)pthread_mutex_init(&live->refresh, NULL);
     bw_slot_init(&live->config, retain_config, release_config);
     bw_slot_init(&live->bundles, retain_bundles, release_bundles);
@@ -567,6 +567,10 @@ void bw_live_tick(struct bw_live *live)
     bool ready = any || (live->maps != NULL && settled) || bw_monotonic_ms() - live->began_ms > GRACE_MS;
     bw_server_set_ready(live->server, "bundles", ready, any ? NULL : "no bundle is in force");
     bw_cluster_watch_tick(live->cluster, live->server);
+    if (bw_monotonic_ms() - live->warned_ms >= DAY_MS) {
+        live->warned_ms = bw_monotonic_ms();
+        bw_server_warn_of_certificate(live->server);
+    }
 }
 
 void bw_live_end(struct bw_live *live)

@@ -45,6 +45,7 @@ struct bw_live {
     pthread_mutex_t refresh;
     char seen[4][2 * BW_HASH_MAX + 1]; /* content last taken over: config, certificate, key, credentials */
     int64_t began_ms;
+    int64_t warned_ms; /* of a certificate that ends */
 };
 
 /* Reads the configuration and applies the command line. Problems are said on standard error; 0 or BW_EXIT_TROUBLE. */

@@ -312,6 +312,13 @@ void bw_server_job_done(void *payload, uint64_t job)
     }
 }
 
+void bw_server_warn_of_certificate(const struct bw_server *server)
+{
+    struct bw_config *config = bw_slot_acquire(server->services->config);
+    warn_of_end(config->cert_file, __atomic_load_n(&server->certificate_ends_s, __ATOMIC_RELAXED));
+    bw_config_release(config);
+}
+
 int bw_server_reload_certificate(struct bw_server *server, struct bw_error *err)
 {
     SSL_CTX *tls = NULL;

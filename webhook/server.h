@@ -19,6 +19,8 @@ void bw_server_destroy(struct bw_server *server);
 
 /* Any thread: the catalog's `done`. Wakes the admissions that wait for the job. */
 void bw_server_job_done(void *server, uint64_t job);
+/* Any thread: a line in the log if the certificate in force ends within a week. */
+void bw_server_warn_of_certificate(const struct bw_server *server);
 /* Any thread: the certificate files changed. On failure the old pair stays in force. */
 int bw_server_reload_certificate(struct bw_server *server, struct bw_error *err) BW_MUST_CHECK;
 

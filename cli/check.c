@@ -123,14 +123,12 @@ static int check_config_map(const struct bw_arguments *arguments, struct bw_chec
         worst = worse(worst, tell(arguments, output, &place, false,
                                   "without the label breakwater.io/bundle its bundles are not seen in a cluster"));
     }
-    if (map.n_bundles == 0) {
-        worst = worse(worst, tell(arguments, output, &place, false,
-                                  "no key of it is a bundle: .json, .yaml or .yml in data, or packed in binaryData"));
+    const char *const *remarks = NULL;
+    if (bw_bundle_map_remarks(&remarks, &map, &arena, &err) != 0) {
+        return bw_trouble(arguments, "%s: %s", file, err.message);
     }
-    for (size_t i = 0; map.ignored[i] != NULL; i++) {
-        const char *text =
-            bw_arena_printf(&arena, "key %.253s is not read: its suffix is none of a bundle", map.ignored[i]);
-        worst = worse(worst, tell(arguments, output, &place, false, text == NULL ? "a key is not read" : text));
+    for (size_t i = 0; remarks[i] != NULL; i++) {
+        worst = worse(worst, tell(arguments, output, &place, false, remarks[i]));
     }
     for (size_t i = 0; i < map.n_bundles; i++) {
         const struct bw_map_bundle *bundle = &map.bundles[i];

@@ -165,17 +165,19 @@ int bw_cluster_watch_metadata(struct bw_cluster_watch *watch, const char *resour
 /* All of this resource are synced, or (given_up) their first list is not to be waited for. With the lock held. */
 static bool all_synced(const struct bw_cluster_watch *watch, const char *resource, bool *given_up)
 {
-    bool synced = true;
-    *given_up = true;
+    size_t n_followed = 0, n_synced = 0, n_forbidden = 0;
     for (size_t i = 0; i < watch->n_items; i++) {
         const struct followed *followed = watch->items[i];
-        if (strcmp(followed->options.resource, resource) == 0 && !bw_informer_synced(followed->informer)) {
-            synced = false;
-            *given_up = *given_up && __atomic_load_n(&followed->forbidden, __ATOMIC_ACQUIRE);
+        if (strcmp(followed->options.resource, resource) == 0) {
+            bool synced = bw_informer_synced(followed->informer);
+            n_followed++;
+            n_synced += synced;
+            n_forbidden += !synced && __atomic_load_n(&followed->forbidden, __ATOMIC_ACQUIRE);
         }
     }
-    *given_up = *given_up || bw_monotonic_ms() - watch->began_ms > GRACE_MS;
-    return synced;
+    *given_up =
+        (n_followed > 0 && n_synced + n_forbidden == n_followed) || bw_monotonic_ms() - watch->began_ms > GRACE_MS;
+    return n_followed > 0 && n_synced == n_followed;
 }
 
 bool bw_cluster_watch_settled(struct bw_cluster_watch *watch, const char *resource)

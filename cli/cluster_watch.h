@@ -24,8 +24,8 @@ int bw_cluster_watch_add(struct bw_cluster_watch *watch, const struct bw_cluster
 /* Keeps the metadata of what has no namespace ("namespaces", "nodes") in the store, which outlives the watch. */
 int bw_cluster_watch_metadata(struct bw_cluster_watch *watch, const char *resource, struct bw_metadata_store *store,
                               struct bw_error *err) BW_MUST_CHECK;
-/* The first lists of this resource are complete, or not waited for any more: a minute is over, or they are forbidden.
- */
+/* The first lists of this resource, which is followed, are complete, or not waited for any more: a minute is over, or
+ * they are forbidden. */
 bool bw_cluster_watch_settled(struct bw_cluster_watch *watch, const char *resource);
 /* Metrics and readiness, which waits for the same; once a second. watch NULL is fine. */
 void bw_cluster_watch_tick(struct bw_cluster_watch *watch, struct bw_server *server);

@@ -140,6 +140,7 @@ static void log_fixed(const struct bw_config *old, const struct bw_config *new)
         {"server.eventLoops", old->event_loops != new->event_loops},
         {"server.maxConnections", old->max_connections != new->max_connections},
         {"kubernetes.pullSecrets", old->kubernetes != new->kubernetes},
+        {"kubernetes.events", old->events != new->events},
         {"kubernetes.nodes", old->nodes != new->nodes},
         {"kubernetes.serviceAccountDir", differ(old->service_account_dir, new->service_account_dir)},
         {"kubernetes.lease", differ(old->lease, new->lease)},
@@ -306,13 +307,15 @@ static void on_event_trouble(void *payload, const struct bw_error *err)
     }
 }
 
-static int open_bundle_maps(struct bw_live *live, struct bw_error *err)
+static int open_events(struct bw_live *live, struct bw_error *err)
 {
     char instance[256] = "";
     (void)gethostname(instance, sizeof(instance) - 1);
-    if (bw_events_create(&live->events, live->kube, instance, on_event_trouble, live, err) != 0) {
-        return -1;
-    }
+    return bw_events_create(&live->events, live->kube, instance, on_event_trouble, live, err);
+}
+
+static void open_bundle_maps(struct bw_live *live)
+{
     live->store = bw_bundle_store_create(live->events);
     live->maps =
         bw_bundle_maps_create(&(struct bw_bundle_maps_options){.store = live->store,
@@ -322,7 +325,6 @@ static int open_bundle_maps(struct bw_live *live, struct bw_error *err)
                                                                .n_namespaces = live->first->n_bundle_namespaces,
                                                                .settled = on_maps,
                                                                .payload = live});
-    return 0;
 }
 
 static bool needs_namespaces(const struct bw_config *config)
@@ -352,24 +354,25 @@ static int open_kubernetes(struct bw_live *live, struct bw_error *err)
     const struct bw_config *config = live->first;
     bool secrets = is_wanted(config->kubernetes), maps = is_wanted(config->bundle_maps);
     bool certs = config->certs.self_signed, nodes = is_wanted(config->nodes);
-    bool namespaces = needs_namespaces(config) && is_wanted(BW_KUBERNETES_AUTO);
-    if (!secrets && !maps && !certs && !nodes && !namespaces) {
+    bool namespaces = needs_namespaces(config) && is_wanted(BW_KUBERNETES_AUTO), events = is_wanted(config->events);
+    if (!secrets && !maps && !certs && !nodes && !namespaces && !events) {
         return 0;
     }
     const struct bw_kube_options options = {.account_folder = config->service_account_dir};
     if (bw_kube_client_create(&live->kube, &options, err) != 0) {
         if (config->kubernetes == BW_KUBERNETES_ON || config->bundle_maps == BW_KUBERNETES_ON ||
-            config->nodes == BW_KUBERNETES_ON || certs) {
+            config->nodes == BW_KUBERNETES_ON || config->events == BW_KUBERNETES_ON || certs) {
             return -1;
         }
         bw_log(
             BW_LOG_WARN,
             "the API server cannot be asked: no pull secrets of pods, no bundles in ConfigMaps, nothing of namespaces "
-            "and nodes",
+            "and nodes, no Events",
             BW_F("error", err->message));
         return 0;
     }
-    if (secrets && bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err) != 0) {
+    if ((secrets && bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err) != 0) ||
+        (events && open_events(live, err) != 0)) {
         return -1;
     }
     live->cluster = bw_cluster_watch_create(live->kube);
@@ -377,7 +380,10 @@ static int open_kubernetes(struct bw_live *live, struct bw_error *err)
     if (follow_namespaces(live, config, err) != 0 || (nodes && follow_nodes(live, err) != 0)) {
         return -1;
     }
-    return maps ? open_bundle_maps(live, err) : 0;
+    if (maps) {
+        open_bundle_maps(live);
+    }
+    return 0;
 }
 
 int bw_live_build(struct bw_live *live, struct bw_error *err)

@@ -56,6 +56,7 @@ static int start_server(struct bw_live *live, struct bw_services *services, stru
         .lookup = live->lookup,
         .namespaces = live->namespaces,
         .nodes = live->nodes,
+        .events = live->events,
     };
     struct bw_server *server = NULL;
     if (bw_server_create(&server, live->first, services, err) != 0) {

@@ -53,6 +53,7 @@ struct bw_config {
     enum { BW_MIRROR_AUDIT, BW_MIRROR_DENY, BW_MIRROR_IGNORE } mirror_pods;
     enum bw_kubernetes_use kubernetes; /* kubernetes.pullSecrets */
     enum bw_kubernetes_use nodes;      /* kubernetes.nodes */
+    enum bw_kubernetes_use events;     /* kubernetes.events */
     const char *service_account_dir;
     const char *lease; /* kubernetes.lease: by which the replicas choose a leader */
     struct {

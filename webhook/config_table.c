@@ -424,6 +424,14 @@ static const struct bw_key keys[] = {
      .doc = "Whether the labels of the cluster's nodes say for which platforms images are judged (verbs list and "
             "watch), "
             "before defaultPlatforms. auto: when breakwater runs in a pod."},
+    {.path = "kubernetes.events",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(events),
+     .choices = kubernetes,
+     .default_text = "auto",
+     .doc =
+         "Whether Events are written (events.k8s.io, verbs create and patch): about denials to a pod's controller or "
+         "its namespace, about bundles to their ConfigMaps. auto: when breakwater runs in a pod."},
     {.path = "kubernetes.serviceAccountDir",
      .kind = BW_KEY_TEXT,
      OF_CONFIG(service_account_dir),

@@ -18,4 +18,13 @@ int bw_yaml_parse_stream(json_t **out, const char *text, size_t len, size_t max_
  * meant for messages about a file, JSON or YAML alike. */
 int bw_yaml_locate(unsigned *line_out, unsigned *column_out, const char *text, size_t len, const char *pointer);
 
+/* Where a scalar stands, and how its own lines lie in the text: its line n, column m is line n + first_line - 1, column
+ * m + indent of the text. first_line 0: they are no lines of the text (folded, quoted, or not written there at all). */
+struct bw_yaml_place {
+    unsigned line, column, first_line, indent;
+};
+/* document: of a stream, counted as bw_yaml_parse_stream does. */
+int bw_yaml_locate_scalar(struct bw_yaml_place *out, const char *text, size_t len, size_t document,
+                          const char *pointer);
+
 #endif

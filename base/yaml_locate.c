@@ -89,15 +89,35 @@ static int descend(struct locator *locator, struct bw_str token)
     }
 }
 
-static int locate(struct locator *locator, const char *pointer)
+static bool is_null(const yaml_event_t *event)
 {
-    struct bw_str rest = bw_str_from(pointer), token;
-    if (rest.len && rest.base[0] != '/')
-        return -1;
-    do {
+    const char *text = (const char *)event->data.scalar.value;
+    return event->type == YAML_SCALAR_EVENT && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+           (text[0] == '\0' || strcmp(text, "~") == 0 || bw_str_is_nocase(bw_str_from(text), "null"));
+}
+
+/* The root of the first document, or of one of those that are not empty. */
+static int to_document(struct locator *locator, const size_t *document)
+{
+    for (size_t n = 0;;) {
+        do {
+            if (advance(locator))
+                return -1;
+        } while (locator->event.type != YAML_DOCUMENT_START_EVENT);
         if (advance(locator))
             return -1;
-    } while (locator->event.type == YAML_STREAM_START_EVENT || locator->event.type == YAML_DOCUMENT_START_EVENT);
+        if (!document || (!is_null(&locator->event) && n++ == *document))
+            return 0;
+        if (pass_over(locator))
+            return -1;
+    }
+}
+
+static int locate(struct locator *locator, const size_t *document, const char *pointer)
+{
+    struct bw_str rest = bw_str_from(pointer), token;
+    if ((rest.len && rest.base[0] != '/') || to_document(locator, document))
+        return -1;
     if (rest.len == 0)
         return 0;
     rest = (struct bw_str){rest.base + 1, rest.len - 1};
@@ -107,20 +127,72 @@ static int locate(struct locator *locator, const char *pointer)
     return 0;
 }
 
+static void begin(struct locator *locator, const char *text, size_t len)
+{
+    *locator = (struct locator){.held = false};
+    if (!yaml_parser_initialize(&locator->parser))
+        abort();
+    yaml_parser_set_input_string(&locator->parser, (const unsigned char *)(len ? text : ""), len);
+    yaml_parser_set_encoding(&locator->parser, YAML_UTF8_ENCODING);
+}
+
+static void end(struct locator *locator)
+{
+    if (locator->held)
+        yaml_event_delete(&locator->event);
+    yaml_parser_delete(&locator->parser);
+}
+
 int bw_yaml_locate(unsigned *line_out, unsigned *column_out, const char *text, size_t len, const char *pointer)
 {
-    struct locator locator = {.held = false};
-    if (!yaml_parser_initialize(&locator.parser))
-        abort();
-    yaml_parser_set_input_string(&locator.parser, (const unsigned char *)(len ? text : ""), len);
-    yaml_parser_set_encoding(&locator.parser, YAML_UTF8_ENCODING);
-    int result = locate(&locator, pointer);
+    struct locator locator;
+    begin(&locator, text, len);
+    int result = locate(&locator, NULL, pointer);
     if (result == 0) {
         *line_out = (unsigned)locator.event.start_mark.line + 1;
         *column_out = (unsigned)locator.event.start_mark.column + 1;
     }
-    if (locator.held)
-        yaml_event_delete(&locator.event);
-    yaml_parser_delete(&locator.parser);
+    end(&locator);
+    return result;
+}
+
+/* Line by line: a line of the scalar is one of the text without the same number of blanks before it. */
+static void find_lines(struct bw_yaml_place *out, const yaml_event_t *scalar, struct bw_str text)
+{
+    struct bw_str value = {(const char *)scalar->data.scalar.value, scalar->data.scalar.length}, line, content;
+    size_t indent = 0;
+    for (size_t i = 0; i <= scalar->start_mark.line; i++)
+        if (!bw_str_next_line(&line, &text))
+            return;
+    while (bw_str_next_line(&content, &value)) {
+        if (!bw_str_next_line(&line, &text))
+            return;
+        size_t before = 0;
+        while (before < line.len && line.base[before] == ' ')
+            before++;
+        if (content.len == 0 && before >= line.len)
+            continue;
+        indent = indent ? indent : line.len - content.len;
+        if (content.len == 0 || line.len != indent + content.len || before < indent ||
+            memcmp(line.base + indent, content.base, content.len) != 0)
+            return;
+    }
+    out->first_line = (unsigned)scalar->start_mark.line + 2;
+    out->indent = (unsigned)indent;
+}
+
+int bw_yaml_locate_scalar(struct bw_yaml_place *out, const char *text, size_t len, size_t document, const char *pointer)
+{
+    struct locator locator;
+    begin(&locator, text, len);
+    int result = locate(&locator, &document, pointer);
+    if (result == 0) {
+        const yaml_event_t *event = &locator.event;
+        *out = (struct bw_yaml_place){.line = (unsigned)event->start_mark.line + 1,
+                                      .column = (unsigned)event->start_mark.column + 1};
+        if (event->type == YAML_SCALAR_EVENT && event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE)
+            find_lines(out, event, (struct bw_str){text, len});
+    }
+    end(&locator);
     return result;
 }

@@ -102,13 +102,36 @@ static int tell(const struct bw_arguments *arguments, struct bw_check_output *ou
     return error || is_strict(arguments) ? BW_EXIT_STOPPED : BW_EXIT_OK;
 }
 
-static int check_config_map(const struct bw_arguments *arguments, struct bw_check_output *output, const char *file,
-                            json_t *document)
+struct manifest {            /* where a ConfigMap is from */
+    const char *file, *text; /* text NULL: from no file */
+    size_t len, document;
+    char pointer[32]; /* of the ConfigMap in its document: "/items/3" in a List */
+};
+
+/* Where the text of a bundle begins in the manifest. */
+static struct bw_yaml_place place_of(const struct manifest *from, const struct bw_map_bundle *bundle,
+                                     struct bw_arena *arena)
+{
+    struct bw_yaml_place place = {0};
+    bool packed = bw_str_starts_with(bw_str_from(bundle->field), "binaryData");
+    const char *values = bw_json_pointer(from->pointer, packed ? "binaryData" : "data", arena);
+    const char *pointer = values == NULL ? NULL : bw_json_pointer(values, bundle->key, arena);
+    if (from->text != NULL && pointer != NULL) {
+        (void)bw_yaml_locate_scalar(&place, from->text, from->len, from->document, pointer);
+    }
+    if (packed) {
+        place.first_line = 0; /* lines of base64 are none of the bundle */
+    }
+    return place;
+}
+
+static int check_config_map(const struct bw_arguments *arguments, struct bw_check_output *output,
+                            const struct manifest *from, json_t *document)
 {
     BW_ARENA_SCOPE arena;
     bw_arena_init(&arena, 2 * (size_t)BW_MAX_BUNDLE_MAP_BYTES);
     struct bw_bundle_map map = {0};
-    struct bw_check_place place = {.file = file};
+    struct bw_check_place place = {.file = from->file};
     struct bw_error err = {0};
     int worst = BW_EXIT_OK;
     if (bw_bundle_map_read(&map, bw_json_root(document), &arena, &err) != 0) {
@@ -135,9 +158,11 @@ static int check_config_map(const struct bw_arguments *arguments, struct bw_chec
         char name[256];
         place.part = whole == NULL ? NULL : bw_arena_printf(&arena, "%s %s", whole, bundle->field);
         if (place.part == NULL) {
-            return bw_trouble(arguments, "%s: too much to look at in one ConfigMap", file);
+            return bw_trouble(arguments, "%s: too much to look at in one ConfigMap", from->file);
         }
         bw_bundle_name_of(name, sizeof(name), bundle->key);
+        place.field = bundle->field;
+        place.at = place_of(from, bundle, &arena);
         worst = worse(worst, bundle->text == NULL
                                  ? tell(arguments, output, &place, true, bundle->error.message)
                                  : check_text(arguments, output, &place, name, true, bundle->text, bundle->len));
@@ -151,30 +176,37 @@ static bool is_kind(const json_t *document, const char *kind)
     return text != NULL && strcmp(text, kind) == 0 && json_is_string(json_object_get(document, "apiVersion"));
 }
 
-/* The ConfigMaps of a manifest, those of Lists among them; NULL when the documents are none. */
-static json_t *find_config_maps(const json_t *stream)
+static bool is_manifest(const json_t *stream)
 {
-    json_t *found = json_array();
-    bool manifest = false;
-    for (size_t i = 0; i < json_array_size(stream); i++) {
-        json_t *document = json_array_get(stream, i), *items = json_object_get(document, "items");
-        manifest = manifest || (json_is_string(json_object_get(document, "apiVersion")) &&
-                                json_is_string(json_object_get(document, "kind")));
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(stream) && !found; i++) {
+        const json_t *document = json_array_get(stream, i);
+        found = json_is_string(json_object_get(document, "apiVersion")) &&
+                json_is_string(json_object_get(document, "kind"));
+    }
+    return found;
+}
+
+/* The ConfigMaps of a manifest, those of Lists among them. */
+static int check_manifest(const struct bw_arguments *arguments, struct bw_check_output *output, struct manifest *from,
+                          const json_t *stream)
+{
+    int worst = BW_EXIT_OK;
+    for (from->document = 0; from->document < json_array_size(stream); from->document++) {
+        json_t *document = json_array_get(stream, from->document), *items = json_object_get(document, "items");
+        from->pointer[0] = '\0';
         if (is_kind(document, "ConfigMap")) {
-            (void)json_array_append(found, document);
+            worst = worse(worst, check_config_map(arguments, output, from, document));
         }
-        for (size_t j = 0;
-             (is_kind(document, "List") || is_kind(document, "ConfigMapList")) && j < json_array_size(items); j++) {
+        bool list = is_kind(document, "List") || is_kind(document, "ConfigMapList");
+        for (size_t j = 0; list && j < json_array_size(items); j++) {
+            (void)snprintf(from->pointer, sizeof(from->pointer), "/items/%zu", j);
             if (is_kind(json_array_get(items, j), "ConfigMap")) {
-                (void)json_array_append(found, json_array_get(items, j));
+                worst = worse(worst, check_config_map(arguments, output, from, json_array_get(items, j)));
             }
         }
     }
-    if (!manifest) {
-        json_decref(found);
-        return NULL;
-    }
-    return found;
+    return worst;
 }
 
 static int check_file(const struct bw_arguments *arguments, struct bw_check_output *output, const char *operand)
@@ -191,17 +223,15 @@ static int check_file(const struct bw_arguments *arguments, struct bw_check_outp
     if (bw_yaml_parse_stream(&stream, text, len, BW_MAX_BUNDLE_BYTES, NULL) != 0) {
         stream = NULL; /* what is wrong with it is told by who loads it */
     }
-    json_t *maps = find_config_maps(stream);
-    int worst = BW_EXIT_OK;
-    for (size_t i = 0; i < json_array_size(maps); i++) {
-        worst = worse(worst, check_config_map(arguments, output, path, json_array_get(maps, i)));
-    }
-    if (maps == NULL) {
+    struct manifest from = {.file = path, .text = text, .len = len};
+    const struct bw_check_place place = {.file = path};
+    int worst;
+    if (is_manifest(stream)) {
+        worst = check_manifest(arguments, output, &from, stream);
+    } else {
         bw_bundle_name_of(name, sizeof(name), path);
-        const struct bw_check_place place = {.file = path};
         worst = check_text(arguments, output, &place, name, is_bundle(json_array_get(stream, 0)), text, len);
     }
-    json_decref(maps);
     json_decref(stream);
     free(text);
     return worst;
@@ -257,7 +287,8 @@ static void check_in_cluster(void *payload, const char *namespace, json_t *confi
     char place[128];
     (void)snprintf(place, sizeof(place), "namespace %s", namespace);
     check->n++;
-    check->worst = worse(check->worst, check_config_map(check->arguments, check->output, place, config_map));
+    const struct manifest from = {.file = place};
+    check->worst = worse(check->worst, check_config_map(check->arguments, check->output, &from, config_map));
 }
 
 static int check_cluster(const struct bw_arguments *arguments, struct bw_check_output *output)
@@ -344,9 +375,9 @@ const struct bw_command bw_command_check = {
         "and, as "
         "warnings, rules that can never match. Whether a file is a bundle, a configuration, or a Kubernetes manifest "
         "with "
-        "ConfigMaps that hold bundles is told by its content; inside a ConfigMap lines are counted from the start of "
-        "the "
-        "key. Of a folder, the files ending in .json, .yaml or .yml are checked, tests of bundles left out; - is "
+        "ConfigMaps that hold bundles is told by its content. Lines are those of the file where a ConfigMap holds a "
+        "bundle as a literal block (|); elsewhere in one, which is said, they are those of the text in the key. Of a "
+        "folder, the files ending in .json, .yaml or .yml are checked, tests of bundles left out; - is "
         "standard input.\n\n"
         "With --cluster the ConfigMaps are asked of the API server that a kubeconfig names: those that carry the label "
         "breakwater.io/bundle, as `breakwater serve` finds them there. The right to list ConfigMaps is all it takes.",

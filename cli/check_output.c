@@ -28,7 +28,15 @@ static const char *severity_of(const struct bw_problem *problem)
     return problem->severity == BW_PROBLEM_ERROR ? "error" : "warning";
 }
 
-/* ---- JSON ---- */
+static void to_file(unsigned *line, unsigned *column, const struct bw_yaml_place *at)
+{
+    if (*line > 0) {
+        *line += at->first_line - 1;
+        *column += at->indent;
+    }
+}
+
+/* ---- text and JSON: a line is one of what stands before it ---- */
 
 static void add_json(json_t *all, const char *place, const struct bw_problem *problem)
 {
@@ -46,15 +54,16 @@ static void add_json(json_t *all, const char *place, const struct bw_problem *pr
 
 /* ---- SARIF ---- */
 
-static json_t *locations(const struct bw_check_place *place, const struct bw_problem *problem)
+static json_t *locations(const struct bw_check_place *place, const struct bw_problem *problem, unsigned line,
+                         unsigned column)
 {
     json_t *made = json_object(), *physical = json_object(), *artifact = json_object(), *all = json_array();
     (void)json_object_set_new(artifact, "uri", bw_sarif_uri(place->file));
     (void)json_object_set_new(physical, "artifactLocation", artifact);
-    if (problem->line > 0) {
+    if (line > 0) {
         json_t *region = json_object();
-        (void)json_object_set_new(region, "startLine", json_integer((json_int_t)problem->line));
-        (void)json_object_set_new(region, "startColumn", json_integer((json_int_t)problem->column));
+        (void)json_object_set_new(region, "startLine", json_integer((json_int_t)line));
+        (void)json_object_set_new(region, "startColumn", json_integer((json_int_t)column));
         (void)json_object_set_new(physical, "region", region);
     }
     (void)json_object_set_new(made, "physicalLocation", physical);
@@ -85,16 +94,27 @@ static json_int_t rule_of(struct bw_sarif *sarif, const struct bw_problem *probl
     return bw_sarif_rule(sarif, problem->kind, words, NULL, severity_of(problem));
 }
 
+/* Regions are of the file: of a text that is only packed in it, the place where it stands. */
 static void add_sarif(struct bw_sarif *sarif, const struct bw_check_place *place, const struct bw_problem *problem)
 {
+    unsigned line = problem->line, column = problem->column;
     BW_BUF_SCOPE text;
     bw_buf_init(&text, BW_MAX_BUNDLE_BYTES);
     bw_buf_puts(&text, problem->message);
     if (problem->suggestion != NULL) {
         bw_buf_printf(&text, " (did you mean %s?)", problem->suggestion);
     }
+    if (place->field != NULL && place->at.first_line > 0) {
+        to_file(&line, &column, &place->at);
+    } else if (place->field != NULL) {
+        if (line > 0) {
+            bw_buf_printf(&text, " (line %u, column %u of the text)", line, column);
+        }
+        line = place->at.line;
+        column = place->at.column;
+    }
     (void)bw_sarif_result(sarif, problem->kind, rule_of(sarif, problem), severity_of(problem), text.data,
-                          locations(place, problem));
+                          locations(place, problem, line, column));
 }
 
 /* ---- all of them ---- */
@@ -102,14 +122,27 @@ static void add_sarif(struct bw_sarif *sarif, const struct bw_check_place *place
 static void tell_one(struct bw_check_output *output, const struct bw_check_place *place,
                      const struct bw_problem *problem)
 {
-    BW_BUF_SCOPE name;
-    write_place(&name, place);
     if (output->format == BW_CHECK_SARIF) {
         add_sarif(&output->sarif, place, problem);
-    } else if (output->format == BW_CHECK_JSON) {
-        add_json(output->faults, name.data, problem);
+        return;
+    }
+    struct bw_check_place shown = *place;
+    struct bw_problem told = *problem;
+    BW_BUF_SCOPE name, path;
+    bw_buf_init(&path, BW_MAX_BUNDLE_BYTES);
+    if (place->field != NULL && place->at.first_line > 0) {
+        shown.part = NULL;
+        to_file(&told.line, &told.column, &place->at);
+        bw_buf_puts(&path, place->field);
+        bw_buf_puts(&path, problem->path != NULL && problem->path[0] != '\0' ? ":" : "");
+        bw_buf_puts(&path, problem->path != NULL ? problem->path : "");
+        told.path = path.data;
+    }
+    write_place(&name, &shown);
+    if (output->format == BW_CHECK_JSON) {
+        add_json(output->faults, name.data, &told);
     } else {
-        bw_problem_print(stdout, name.data, problem);
+        bw_problem_print(stdout, name.data, &told);
     }
 }
 
@@ -127,8 +160,9 @@ void bw_check_tell(struct bw_check_output *output, const struct bw_check_place *
         BW_BUF_SCOPE name;
         write_place(&name, place);
         bw_put_clean(stdout, name.data, false);
-        printf(": %zu error%s, %zu warning%s\n", problems->n_errors, problems->n_errors == 1 ? "" : "s", n_warnings,
-               n_warnings == 1 ? "" : "s");
+        bool inside = place->field != NULL && place->at.first_line == 0 && problems->n_items > 0;
+        printf(": %zu error%s, %zu warning%s%s\n", problems->n_errors, problems->n_errors == 1 ? "" : "s", n_warnings,
+               n_warnings == 1 ? "" : "s", inside ? " (lines are those of the text in this key)" : "");
     }
 }
 

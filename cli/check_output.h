@@ -1,6 +1,7 @@
 #ifndef BW_CLI_CHECK_OUTPUT_H
 #define BW_CLI_CHECK_OUTPUT_H
 
+#include "base/yaml.h"
 #include "cli/sarif.h"
 #include "evaluator/bundle.h"
 
@@ -14,8 +15,10 @@ struct bw_check_output {
 };
 
 struct bw_check_place {
-    const char *file; /* as on the command line */
-    const char *part; /* of a manifest: "ConfigMap prod", "ConfigMap prod data[prod.json]"; NULL: all of the file */
+    const char *file;  /* as on the command line */
+    const char *part;  /* of a manifest: "ConfigMap prod", "ConfigMap prod data[prod.json]"; NULL: all of the file */
+    const char *field; /* "data[prod.json]"; NULL: the part is no text of its own */
+    struct bw_yaml_place at; /* of that text in the file; line 0: not known */
 };
 
 void bw_check_begin(struct bw_check_output *output, enum bw_check_format format);

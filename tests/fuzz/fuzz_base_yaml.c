@@ -1,4 +1,4 @@
-/* YAML from anybody: the parser, the stream, and the locator at every key of what was parsed; what was accepted prints
+/* YAML from anybody: the parser, the stream, and the locators at every key of what was parsed; what was accepted prints
  * as JSON that reads back the same. */
 #include "base/json.h"
 #include "base/yaml.h"
@@ -28,6 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {
             const char *pointer = bw_json_pointer("", key, &arena);
             if (pointer && bw_yaml_locate(&line, &column, text, size, pointer) == 0 && (!line || !column))
+                abort();
+            struct bw_yaml_place place;
+            if (pointer && bw_yaml_locate_scalar(&place, text, size, 0, pointer) == 0 &&
+                (!place.line || (place.first_line && place.first_line <= place.line)))
                 abort();
             if (arena.used > 4096)
                 break;

@@ -157,6 +157,41 @@ check "one that is no gzip" says 1 'error: .*gzip' bw check "$BW_TMP/garbage.yam
 check "a ConfigMap of somebody else's" says 0 '^' bw check "$BW_TMP/other.yaml"
 check "all that as JSON" says 1 '"kind": "manifest"' bw check --output json "$BW_TMP/garbage.yaml" "$BW_TMP/bad-map.yaml"
 
+# lines of a manifest: of a bundle in a literal block, and of one that is packed in another way
+/usr/bin/python3 - "$BW_TMP" <<'PY'
+import json, sys
+bundle = json.loads(open("docs/examples/demo-bundle.json").read().replace('"effective_user"', '"efective_user"'))
+text = json.dumps(bundle, indent=2)
+head = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\n  labels: {breakwater.io/bundle: active}\ndata:\n"
+block = "  prod.json: %s\n" + "".join("    " + line + "\n" for line in text.split("\n"))
+def write(name, content):
+    open(sys.argv[1] + "/" + name, "w").write(content)
+write("literal.yaml", "kind: Namespace\napiVersion: v1\nmetadata: {name: x}\n---\n---\n" + head % "prod" + block % "|")
+write("listed.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret}\n- " +
+      (head % "prod" + block % "|-").replace("\n", "\n  ").rstrip() + "\n")
+write("folded.yaml", head % "prod" + block % ">")
+write("quoted.yaml", head % "prod" + "  prod.json: " + json.dumps(text) + "\n")
+write("broken.yaml", head % "prod" + "  prod.json: |\n    {\n      \"id\" 1\n    }\n")
+PY
+line_of() { grep -n -m 1 efective_user "$BW_TMP/$1" | cut -d : -f 1; }
+check "a bundle in a literal block: the line of the file" says 1 \
+    "literal.yaml:$(line_of literal.yaml):[0-9]+: error: data\[prod.json\]:/policies/0/rules/[0-9]+/trigger: .*effective_user" bw check "$BW_TMP/literal.yaml"
+check "one of a List" says 1 \
+    "listed.yaml:$(line_of listed.yaml):[0-9]+: error: data\[prod.json\]:/policies/0/rules/[0-9]+/trigger" bw check "$BW_TMP/listed.yaml"
+check "a fault of its syntax" says 1 'broken.yaml:9:[0-9]+: error: data\[prod.json\]: ' bw check "$BW_TMP/broken.yaml"
+for file in folded quoted; do
+    check "in a $file one: the line of the text" says 1 \
+        'prod data\[prod.json\]:[0-9]+:[0-9]+: error: /policies/0/rules/[0-9]+/trigger' bw check "$BW_TMP/$file.yaml"
+    check "which is said" says 1 ': 1 error.*\(lines are those of the text in this key\)' bw check "$BW_TMP/$file.yaml"
+done
+check "the line in JSON" says 1 "\"line\": $(line_of literal.yaml)" bw check --output json "$BW_TMP/literal.yaml"
+map_regions() { # of SARIF, the file's line; of a packed text the place of its key, and the line inside in the message
+    bw check --output sarif "$BW_TMP/literal.yaml" "$BW_TMP/quoted.yaml" >"$BW_TMP/maps.sarif" || [ $? = 1 ] || return 1
+    json "$BW_TMP/maps.sarif" '[[r["locations"][0]["physicalLocation"]["region"]["startLine"], r["locations"][0]["logicalLocations"][0]["fullyQualifiedName"].split("/")[0], " of the text)" in r["message"]["text"]] for r in d["runs"][0]["results"]]'
+}
+check "the regions of SARIF are those of the file" test "$(map_regions)" = \
+    "[[$(line_of literal.yaml), 'ConfigMap prod data[prod.json]:', False], [7, 'ConfigMap prod data[prod.json]:', True]]"
+
 for command in serve evaluate analyze check test explain certs version; do
     check "$command --help" says 0 "breakwater $command" bw "$command" --help
 done

@@ -200,6 +200,45 @@ static void a_pointer_leads_to_line_and_column(void **state)
     }
 }
 
+static void the_lines_of_a_literal_block_are_lines_of_the_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t document;
+        const char *pointer;
+        struct bw_yaml_place place; /* line 0: not found */
+    } cases[] = {
+        {"a: |\n  x\n  y\n", 0, "/a", {1, 4, 2, 2}},
+        {"a:\n  b: |-\n\n\n      x\n     \n        y\n\n", 0, "/a/b", {2, 6, 3, 6}},
+        {"a: |2\n     x\n  y\n", 0, "/a", {1, 4, 2, 2}},
+        {"a: |+ # why\r\n  x\r\n\r\n  y\r\n", 0, "/a", {1, 4, 2, 2}},
+        {"a: |\n  \xc3\xa4\n", 0, "/a", {1, 4, 2, 2}},
+        {"a: |\n  x", 0, "/a", {1, 4, 2, 2}},
+        {"a: |\nb: 1\n", 0, "/a", {1, 4, 2, 0}},
+        {"a: &n |\n  x\nb: *n\n", 0, "/a", {1, 4, 2, 2}},
+        {"a: &n |\n  x\nb: *n\n", 0, "/b", {3, 4, 0, 0}},
+        {"a: &n\n  |\n  x\n", 0, "/a", {1, 4, 0, 0}}, /* not where it seems */
+        {"a: >\n  x\n  y\n", 0, "/a", {1, 4, 0, 0}},
+        {"a: \"x\\ny\"\n", 0, "/a", {1, 4, 0, 0}},
+        {"a: x\n", 0, "/a", {1, 4, 0, 0}},
+        {"{\"a\": \"x\"}", 0, "/a", {1, 7, 0, 0}},
+        {"---\n---\n# nothing\n---\na: 1\n---\n~\n---\nb: |\n x\n...\n", 1, "/b", {9, 4, 10, 1}},
+        {"a: 1\n---\nb: 2\n", 0, "/b", {0, 0, 0, 0}},
+        {"a: 1\n---\nb: 2\n", 2, "", {0, 0, 0, 0}},
+        {"items:\n- x\n- data:\n    k.json: |\n      {\n", 0, "/items/1/data/k.json", {4, 13, 5, 6}},
+    };
+    for (size_t i = 0; i < BW_LENGTH(cases); i++) {
+        struct bw_yaml_place got = {0};
+        const struct bw_yaml_place *wanted = &cases[i].place;
+        int result =
+            bw_yaml_locate_scalar(&got, cases[i].text, strlen(cases[i].text), cases[i].document, cases[i].pointer);
+        if ((result == 0) != (wanted->line > 0) || memcmp(&got, wanted, sizeof(got)) != 0)
+            fail_msg("%s: %u:%u, lines from %u, indent %u", cases[i].text, got.line, got.column, got.first_line,
+                     got.indent);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +248,7 @@ int main(void)
         cmocka_unit_test(depth_and_size_are_bounded),
         cmocka_unit_test(a_stream_is_a_list_of_its_documents),
         cmocka_unit_test(a_pointer_leads_to_line_and_column),
+        cmocka_unit_test(the_lines_of_a_literal_block_are_lines_of_the_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,16 @@ check "installed as Ignore, upgraded as configured" is "Fail" 'get("ValidatingWe
 check "the webhook configuration is the last that is not a hook" is ValidatingWebhookConfiguration \
     '[d["kind"] for d in o if "helm.sh/hook" not in d["metadata"].get("annotations", {})][-1]'
 
+check "an uninstall begins with the webhook configuration, and ends with what breakwater made itself" is \
+    "[('pre-delete', ['uninstall', '--webhook=breakwater']), ('post-delete', ['uninstall', '--webhook=breakwater', '--secret=breakwater/breakwater-tls', '--lease=breakwater/breakwater'])]" \
+    'sorted([(d["metadata"]["annotations"]["helm.sh/hook"], d["spec"]["template"]["spec"]["containers"][0]["args"]) for d in o
+      if d["kind"] == "Job" and "delete" in d["metadata"]["annotations"]["helm.sh/hook"]], reverse=True)'
+check "an image is named by registry, path and tag" is r.example:5000/a/b/breakwater:v1 \
+    'get("Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]' --set image.registry=r.example:5000/a/b,image.tag=v1
+digest=sha256:$(printf %064d 0)
+check "or by digest" is "breakwater@$digest" \
+    'get("Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]' --set "image.digest=$digest"
+
 # rights
 rules='sorted((d["kind"], d["metadata"].get("namespace", ""), g, r, ",".join(rule.get("resourceNames", [])), ",".join(rule["verbs"]))
     for d in o if d["kind"] in ("Role", "ClusterRole") and "helm.sh/hook" not in d["metadata"].get("annotations", {})
@@ -141,7 +151,7 @@ json:webhook.rules=[{"apiGroups":["*"]}] /webhook/rules/0.*missing properties 'a
 json:webhook.matchConditions=[{"name":"a"}] /webhook/matchConditions/0.*missing property 'expression'
 json:webhook.namespaceSelector=[{"key":"a","operator":"Is"}] /webhook/namespaceSelector/0/operator.*'NotIn'
 image.digest=sha256:12 /image/digest.*does not match pattern
-image.registry=https://registry.example /image/registry.*does not match pattern
+image.registry=https://registry.example/security /image/registry.*does not match pattern
 image.pullPolicy=Sometimes /image/pullPolicy.*'IfNotPresent'
 json:imagePullSecrets=["pull"] /imagePullSecrets/0.*got string, want object
 certs.mode=letsencrypt /certs/mode.*'selfSigned', 'certManager', 'existingSecret'

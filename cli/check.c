@@ -148,7 +148,7 @@ static int check_config_map(const struct bw_arguments *arguments, struct bw_chec
     }
     const char *const *remarks = NULL;
     if (bw_bundle_map_remarks(&remarks, &map, &arena, &err) != 0) {
-        return bw_trouble(arguments, "%s: %s", file, err.message);
+        return bw_trouble(arguments, "%s: %s", from->file, err.message);
     }
     for (size_t i = 0; remarks[i] != NULL; i++) {
         worst = worse(worst, tell(arguments, output, &place, false, remarks[i]));

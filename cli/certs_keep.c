@@ -41,11 +41,15 @@ static int look(enum bw_rotation_step *step_out, int64_t *until_s, const struct 
     }
     enum bw_rotation_step step = bw_rotation_next(until_s, &secret.state, &certs->settings, bw_wall_s());
     bool has_ca = step != BW_ROTATION_BEGIN && step != BW_ROTATION_ADD_CA;
+    bool told = false;
     int trust = 0, status = 0;
     if (lease != NULL && !bw_lease_held(lease)) {
         status = bw_error_detail(err, BW_EDEADLINE, "stopped", "another replica leads now");
     } else if (has_ca && certs->configuration != NULL) {
-        trust = bw_certs_webhook_trust(certs->kube, certs->configuration, secret.trusted, &untold);
+        trust = bw_certs_webhook_trust(certs->kube, certs->configuration, secret.trusted, &told, &untold);
+    }
+    if (told && step == BW_ROTATION_MOVE_LEAF) {
+        step = BW_ROTATION_TRUSTED; /* somebody had overwritten it: the wait begins anew */
     }
     bool may = !needs_trust(step) || (trust == 0 && certs->configuration != NULL);
     if (status == 0 && step != BW_ROTATION_WAIT && may) {

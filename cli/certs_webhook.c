@@ -36,7 +36,7 @@ static int call(json_t **out, struct bw_kube_client *kube, const char *method, c
 
 /* The patch names the version it was made from: an entry that is gone meanwhile would come back as half a one. */
 static int patch(struct bw_kube_client *kube, const char *configuration, make_entries *make, const void *wanted,
-                 struct bw_error *err)
+                 bool *changed, struct bw_error *err)
 {
     for (unsigned tries = 1;; tries++) {
         json_t *document = NULL;
@@ -47,7 +47,8 @@ static int patch(struct bw_kube_client *kube, const char *configuration, make_en
         json_t *version = json_object_get(json_object_get(document, "metadata"), "resourceVersion");
         json_t *body = json_pack("{s:{s:O}, s:O}", "metadata", "resourceVersion", version, "webhooks", entries);
         char *text = json_dumps(body, JSON_COMPACT);
-        int status = json_array_size(entries) == 0 ? 0 : call(NULL, kube, "PATCH", configuration, text, err);
+        *changed = json_array_size(entries) > 0;
+        int status = *changed ? call(NULL, kube, "PATCH", configuration, text, err) : 0;
         free(text);
         json_decref(body);
         json_decref(entries);
@@ -75,13 +76,13 @@ static json_t *entries_without(const json_t *document, const void *wanted)
     return entries;
 }
 
-int bw_certs_webhook_trust(struct bw_kube_client *kube, const char *configuration, const char *cas,
+int bw_certs_webhook_trust(struct bw_kube_client *kube, const char *configuration, const char *cas, bool *changed,
                            struct bw_error *err)
 {
     BW_ARENA_SCOPE arena;
     bw_arena_init(&arena, BW_MIB);
     const char *bundle = bw_base64_encode(cas, strlen(cas), &arena);
-    return bundle == NULL ? bw_arena_spent(err) : patch(kube, configuration, entries_without, bundle, err);
+    return bundle == NULL ? bw_arena_spent(err) : patch(kube, configuration, entries_without, bundle, changed, err);
 }
 
 /* ---- failurePolicy ---- */
@@ -176,7 +177,7 @@ int bw_certs_webhook_enforce(const struct bw_certs *certs, struct bw_error *err)
     if (call(&document, certs->kube, "GET", certs->configuration, NULL, err) != 0) {
         return -1;
     }
-    bool differs = other_policy(document) != NULL;
+    bool differs = other_policy(document) != NULL, changed = false;
     place_of(url, server_name, workloads_entry(document), &certs->names);
     json_decref(document);
     if (!differs) {
@@ -187,6 +188,6 @@ int bw_certs_webhook_enforce(const struct bw_certs *certs, struct bw_error *err)
     }
     int status = see_answer(url, server_name, secret.trusted, err);
     bw_certs_secret_clear(&secret);
-    return status == 0 ? patch(certs->kube, certs->configuration, entry_of_policy, NULL, err)
+    return status == 0 ? patch(certs->kube, certs->configuration, entry_of_policy, NULL, &changed, err)
                        : bw_error_wrap(err, "the webhook does not answer yet");
 }

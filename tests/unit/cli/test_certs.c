@@ -246,6 +246,18 @@ static void a_ca_is_exchanged_in_order(void **state)
         text_in(json_object_get(server.secret, "metadata"), "annotations", "breakwater.io/rotation-step"), "");
 }
 
+static void a_ca_bundle_overwritten_meanwhile_begins_the_wait_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(pass(), 0);
+    forget_ca_key();
+    assert_int_equal(pass(), 0);
+    certs.settings.ca_wait_s = 0;
+    (void)json_object_set_new((json_t *)(uintptr_t)entry(1), "clientConfig", json_object());
+    assert_int_equal(pass(), 0);
+    assert_string_equal(server.writes, "trust note2 leaf2");
+}
+
 static void no_certificate_of_a_ca_that_is_not_trusted(void **state)
 {
     (void)state;
@@ -315,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_becomes_a_ca_and_a_certificate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_ca_is_exchanged_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ca_bundle_overwritten_meanwhile_begins_the_wait_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_certificate_of_a_ca_that_is_not_trusted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_certificate_is_renewed_though_the_configuration_cannot_be_changed, set_up,
                                         tear_down),

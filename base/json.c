@@ -1,6 +1,7 @@
 /* jansson with bounds, and readers that know where in the document they are (base/json.h; RFC 8259, RFC 6901). */
 #include "base/json.h"
 
+#include "base/buf.h"
 #include "base/limits.h"
 
 #include <string.h>
@@ -212,4 +213,15 @@ int bw_json_array(size_t *n_out, struct bw_json at, struct bw_error *err)
 int bw_json_object(struct bw_json at, struct bw_error *err)
 {
     return json_is_object(at.node) ? 0 : mismatch(at, "an object", err);
+}
+
+json_t *bw_json_text(const char *text)
+{
+    if (text == NULL)
+        return json_null();
+    BW_BUF_SCOPE quoted;
+    bw_buf_init(&quoted, BW_MAX_ANALYSIS_BYTES);
+    bw_buf_json(&quoted, text, strlen(text));
+    json_t *made = json_loadb(quoted.data, quoted.len, JSON_DECODE_ANY, NULL);
+    return made == NULL ? json_null() : made;
 }

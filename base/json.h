@@ -39,6 +39,9 @@ int bw_json_array(size_t *n_out, struct bw_json at, struct bw_error *err) BW_MUS
 int bw_json_object(struct bw_json at, struct bw_error *err) BW_MUST_CHECK;
 const char *bw_json_type_name(const json_t *node); /* "a string", "null", "nothing" for NULL */
 
+/* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. NULL becomes null. */
+json_t *bw_json_text(const char *text);
+
 /* RFC 6901 escape of one key appended to a path. */
 const char *bw_json_pointer(const char *path, const char *key, struct bw_arena *arena);
 

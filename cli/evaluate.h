@@ -3,15 +3,9 @@
 
 #include "cli/sarif.h"
 #include "cli/settings.h"
-#include "evaluator/trace.h"
+#include "evaluator/trace_json.h"
 
 /* What `breakwater evaluate` knows of one image, and the ways to show it: one file per way. */
-struct bw_judgement { /* of one bundle */
-    const struct bw_bundle *bundle;
-    struct bw_decision decision;
-    struct bw_trace trace;
-};
-
 struct bw_evaluated {
     const char *name; /* as on the command line */
     const struct bw_reference *reference;
@@ -48,16 +42,11 @@ void bw_put_verdict(const struct bw_judgement *judged);        /* "=> stop (poli
 void bw_put_whitelist(const struct bw_finding *finding);       /* " [whitelist w, item i]", or nothing */
 void bw_explain_judgement(const struct bw_evaluated *image);
 
-json_t *bw_finding_json(const struct bw_finding *finding);
 json_t *bw_failure_json(const char *name, const struct bw_error *err);
 void bw_json_image(json_t *made, const struct bw_evaluated *image); /* image, digest, platform */
 void bw_json_finish(struct bw_show *show);                          /* prints show->document, and frees it */
 
-/* "fired", "silent", "not_applicable", "undecided" */
-const char *bw_rule_outcome_word(const struct bw_rule_trace *rule);
 /* The finding does not count: a whitelist forgave it, or the whole image is whitelisted. */
 bool bw_finding_excused(const struct bw_judgement *judged, const struct bw_finding *finding);
-/* Why a decision is not that of the rules: a sentence, NULL if it is. */
-const char *bw_decision_beside_rules(const struct bw_judgement *judged);
 
 #endif

@@ -5,13 +5,6 @@
 
 enum { LONGEST_VALUE = 80 };
 
-const char *bw_rule_outcome_word(const struct bw_rule_trace *rule)
-{
-    static const char *const words[] = {
-        [BW_RULE_SILENT] = "silent", [BW_RULE_FIRED] = "fired", [BW_RULE_UNDECIDED] = "undecided"};
-    return rule->not_applicable != NULL ? "not_applicable" : words[rule->result->outcome];
-}
-
 /* ---- mappings and image lists ---- */
 
 static void put_label(const struct bw_entry_trace *entry)
@@ -217,7 +210,7 @@ void bw_explain_judgement(const struct bw_evaluated *image)
     for (size_t i = 0; i < judged->decision.n_policies; i++) {
         explain_policy(judged, &judged->trace.policies[i]);
     }
-    const char *beside = bw_decision_beside_rules(judged);
+    const char *beside = bw_decision_beside_rules(&judged->decision);
     if (beside != NULL) {
         printf("  %s\n", beside);
     }

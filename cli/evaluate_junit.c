@@ -98,12 +98,12 @@ static void put_rule_case(const struct bw_judgement *judged, const char *policy,
 /* What decides beside the rules: mappings and image lists. */
 static bool selection_fails(const struct bw_judgement *judged)
 {
-    return judged->decision.action == BW_STOP && bw_decision_beside_rules(judged) != NULL;
+    return judged->decision.action == BW_STOP && bw_decision_beside_rules(&judged->decision) != NULL;
 }
 
 static void put_selection_case(const struct bw_judgement *judged)
 {
-    const char *beside = bw_decision_beside_rules(judged);
+    const char *beside = bw_decision_beside_rules(&judged->decision);
     printf("    <testcase classname=\"breakwater\" name=\"mapping and image lists\"%s>\n", beside == NULL ? "/" : "");
     if (beside == NULL) {
         return;

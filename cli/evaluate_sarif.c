@@ -102,7 +102,7 @@ static void suppress(json_t *result, const struct bw_judgement *judged, const st
         bw_buf_puts(&why, finding->whitelist_item_id == NULL ? "" : ", item ");
         bw_buf_puts(&why, finding->whitelist_item_id == NULL ? "" : finding->whitelist_item_id);
     } else {
-        bw_buf_puts(&why, bw_decision_beside_rules(judged));
+        bw_buf_puts(&why, bw_decision_beside_rules(&judged->decision));
     }
     put_text(made, "kind", "external");
     put_text(made, "status", "accepted");
@@ -139,7 +139,7 @@ static int image(struct bw_show *show, const struct bw_evaluated *image, struct 
     const struct bw_judgement *judged = &image->judged;
     json_int_t artifact = add_artifact(show, image);
     add_rules(show, judged);
-    const char *beside = bw_decision_beside_rules(judged);
+    const char *beside = bw_decision_beside_rules(&judged->decision);
     if (beside != NULL) { /* the whole image is stopped, warned of, or let pass */
         char *name = rule_name(
             "breakwater",

@@ -13,26 +13,6 @@ bool bw_finding_excused(const struct bw_judgement *judged, const struct bw_findi
     return finding->whitelisted || strcmp(judged->decision.reason, "whitelisted") == 0;
 }
 
-const char *bw_decision_beside_rules(const struct bw_judgement *judged)
-{
-    static const struct {
-        const char *reason, *text;
-    } rows[] = {
-        {"blacklisted", "the image is on the bundle's list of forbidden images, whatever the rules find"},
-        {"whitelisted", "the image is on the bundle's list of permitted images, whatever the rules find"},
-        {"no_mapping", "no mapping of the bundle means this image: it is treated as noMappingMatch says"},
-        {"tag_undecided", "a mapping by tag may mean this image, but no tag of the reference can be judged"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (strcmp(rows[i].reason, judged->decision.reason) == 0) {
-            return rows[i].text;
-        }
-    }
-    return judged->decision.mapping >= 0
-               ? NULL
-               : "no mapping of the bundle means this image, and noMappingMatch: allow lets it pass";
-}
-
 void bw_put_image_line(const struct bw_evaluated *image)
 {
     char digest[13];

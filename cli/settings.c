@@ -61,18 +61,6 @@ void bw_problems_print(FILE *out, const char *file, const char *text, size_t len
     }
 }
 
-json_t *bw_json_text(const char *text)
-{
-    if (text == NULL) {
-        return json_null();
-    }
-    BW_BUF_SCOPE quoted;
-    bw_buf_init(&quoted, BW_MAX_ANALYSIS_BYTES);
-    bw_buf_json(&quoted, text, strlen(text));
-    json_t *made = json_loadb(quoted.data, quoted.len, JSON_DECODE_ANY, NULL);
-    return made == NULL ? json_null() : made;
-}
-
 /* The problems were printed one by one; what is left to say is which file. */
 static int sum_up(const struct bw_arguments *arguments, const char *file, const struct bw_problems *problems,
                   const struct bw_error *err)

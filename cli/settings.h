@@ -18,8 +18,6 @@ void bw_problems_print(FILE *out, const char *file, const char *text, size_t len
 
 /* Text that came from an image or a file, without what a terminal would obey. NULL is nothing. */
 void bw_put_clean(FILE *out, const char *text, bool keep_lines);
-/* A JSON string of any bytes: what is no UTF-8 becomes U+FFFD. NULL becomes null. */
-json_t *bw_json_text(const char *text);
 
 /* path NULL: all defaults. Says every problem on standard error; 0 or BW_EXIT_TROUBLE. */
 int bw_settings_load(struct bw_config **out, const struct bw_arguments *arguments, const char *path);

@@ -279,3 +279,31 @@ int bw_trace(struct bw_trace *out, const struct bw_bundle *bundle, const struct 
     *out = trace;
     return 0;
 }
+
+/* ---- words ---- */
+
+const char *bw_rule_outcome_word(const struct bw_rule_trace *rule)
+{
+    static const char *const words[] = {
+        [BW_RULE_SILENT] = "silent", [BW_RULE_FIRED] = "fired", [BW_RULE_UNDECIDED] = "undecided"};
+    return rule->not_applicable != NULL ? "not_applicable" : words[rule->result->outcome];
+}
+
+const char *bw_decision_beside_rules(const struct bw_decision *decision)
+{
+    static const struct {
+        const char *reason, *text;
+    } rows[] = {
+        {"blacklisted", "the image is on the bundle's list of forbidden images, whatever the rules find"},
+        {"whitelisted", "the image is on the bundle's list of permitted images, whatever the rules find"},
+        {"no_mapping", "no mapping of the bundle means this image: it is treated as noMappingMatch says"},
+        {"tag_undecided", "a mapping by tag may mean this image, but no tag of the reference can be judged"},
+    };
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        if (strcmp(rows[i].reason, decision->reason) == 0) {
+            return rows[i].text;
+        }
+    }
+    return decision->mapping >= 0 ? NULL
+                                  : "no mapping of the bundle means this image, and noMappingMatch: allow lets it pass";
+}

@@ -63,4 +63,15 @@ struct bw_trace {
 int bw_trace(struct bw_trace *out, const struct bw_bundle *bundle, const struct bw_facts *facts,
              const struct bw_decision *decision, struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
 
+struct bw_judgement { /* of one bundle, with all that can be told about it */
+    const struct bw_bundle *bundle;
+    struct bw_decision decision;
+    struct bw_trace trace;
+};
+
+/* "fired", "silent", "not_applicable", "undecided" */
+const char *bw_rule_outcome_word(const struct bw_rule_trace *rule);
+/* Why a decision is not that of the rules: a sentence, NULL if it is. */
+const char *bw_decision_beside_rules(const struct bw_decision *decision);
+
 #endif

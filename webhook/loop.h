@@ -63,7 +63,7 @@ struct bw_check {
 
 struct bw_server {
     const struct bw_services *services;
-    struct bw_bundle_worker *bundle_worker;
+    struct bw_worker *bundle_worker;
     uint64_t max_request_bytes;
     unsigned max_in_flight, max_connections, n_loops;
     int64_t shutdown_delay_ms, shutdown_timeout_ms;
@@ -88,8 +88,8 @@ struct bw_parked { /* in its request's pool: gone with it */
     struct bw_loop *loop;
     h2o_req_t *req;
     struct bw_admission *admission; /* NULL: no images are looked at */
-    struct bw_bundle_task *task;    /* NULL: no bundles */
-    const uint64_t *jobs;           /* any of which may be news; the task's ticket is one */
+    struct bw_errand *errand;       /* NULL: no bundles */
+    const uint64_t *jobs;           /* any of which may be news; the errand's ticket is one */
     size_t n_jobs;
     int64_t began_ms;
     struct bw_deadline deadline;

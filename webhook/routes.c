@@ -146,8 +146,8 @@ static void answer(struct bw_parked *parked, const struct bw_admit_result *resul
 void bw_parked_step(struct bw_parked *parked)
 {
     const struct bw_admit_result *result = NULL;
-    if (parked->task != NULL) {
-        result = bw_bundle_task_result(parked->task);
+    if (parked->errand != NULL) {
+        result = bw_bundle_worker_result(parked->errand);
     } else if (bw_admission_step(parked->admission, false, &parked->jobs, &parked->n_jobs) == BW_ADMIT_DONE) {
         result = bw_admission_result(parked->admission);
     }
@@ -191,7 +191,7 @@ static void on_dispose(void *data)
     }
     (void)__atomic_sub_fetch(&parked->loop->server->in_flight, 1, __ATOMIC_RELAXED);
     bw_admission_free(parked->admission);
-    bw_bundle_task_release(parked->task);
+    bw_errand_release(parked->errand);
     bw_arena_clear(&parked->arena);
 }
 
@@ -217,7 +217,7 @@ static int64_t elapsed_ms(const h2o_req_t *req)
     return ms < 0 || ms > 60000 ? 0 : ms; /* the wall clock may have been set */
 }
 
-/* What a path answers to; sets the deadline. Done at once, or parked->admission or task says for what it waits. */
+/* What a path answers to; sets the deadline. Done at once, or parked->admission or errand says for what it waits. */
 struct endpoint {
     const char *path;
     void (*begin)(struct bw_parked *parked, int64_t timeout_ms, int64_t elapsed_ms);
@@ -239,13 +239,13 @@ static void begin_bundles(struct bw_parked *parked, int64_t timeout_ms, int64_t 
     struct bw_config *config = bw_slot_acquire(server->services->config);
     parked->deadline = bw_admission_budget(config, timeout_ms, elapsed_ms);
     const struct bw_bundle_review_options options = {bw_wall_s(), config->default_patterns, parked->deadline};
-    parked->task = bw_bundle_worker_ask(server->bundle_worker, body->base, body->len, &options);
+    parked->errand = bw_bundle_worker_ask(server->bundle_worker, body->base, body->len, &options);
     bw_config_release(config);
-    if (parked->task == NULL) {
+    if (parked->errand == NULL) {
         bw_parked_finish(parked, BW_END_OVERLOAD);
         return;
     }
-    parked->jobs = bw_bundle_task_ticket(parked->task);
+    parked->jobs = bw_errand_ticket(parked->errand);
     parked->n_jobs = 1;
 }
 

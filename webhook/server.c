@@ -157,7 +157,7 @@ int bw_server_create(struct bw_server **out, const struct bw_config *config, con
         bw_server_destroy(server);
         return -1;
     }
-    if (bw_bundle_worker_create(&server->bundle_worker, bw_server_job_done, server, err) != 0) {
+    if (bw_worker_create(&server->bundle_worker, BW_MAX_BUNDLE_REVIEWS, bw_server_job_done, server, err) != 0) {
         bw_server_destroy(server);
         return -1;
     }
@@ -183,7 +183,7 @@ void bw_server_destroy(struct bw_server *server)
             (void)close(listeners[i]->fd);
         }
     }
-    bw_bundle_worker_destroy(server->bundle_worker);
+    bw_worker_destroy(server->bundle_worker);
     SSL_CTX_free(server->tls);
     if (server->held) {
         return; /* connections that outlived the drain still refer to it; the process is about to end */

@@ -152,6 +152,17 @@ static void a_leader_that_cannot_renew_gives_up(void **state)
     assert_int_equal(spec_number("leaseTransitions"), 0);
 }
 
+static void a_leader_that_sees_another_is_none(void **state)
+{
+    (void)state;
+    assert_int_equal(round_of(&one, 1000), 0);
+    (void)json_object_set_new(json_object_get(server.lease, "spec"), "holderIdentity", json_string("somebody"));
+    (void)json_object_set_new(json_object_get(server.lease, "metadata"), "resourceVersion", json_string("x"));
+    assert_int_equal(round_of(&one, 3000), 0); /* a conflict */
+    assert_int_equal(round_of(&one, 5000), 0);
+    assert_false(bw_lease_holds(&one, 5000));
+}
+
 static void what_is_given_back_is_taken_at_once(void **state)
 {
     (void)state;
@@ -160,6 +171,7 @@ static void what_is_given_back_is_taken_at_once(void **state)
     bw_lease_release(&one, 3000);
     assert_false(bw_lease_holds(&one, 3000));
     assert_string_equal(spec_text("holderIdentity"), "");
+    assert_int_equal(spec_number("leaseDurationSeconds"), 1);
     bw_lease_release(&two, 3000); /* not its own */
     assert_int_equal(round_of(&two, 3001), 0);
     assert_true(bw_lease_holds(&two, 3001));
@@ -188,6 +200,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_leader_renews_without_asking, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_is_gone_is_followed_when_its_time_is_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_leader_that_cannot_renew_gives_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_leader_that_sees_another_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_given_back_is_taken_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(of_two_that_see_it_free_one_leads, set_up, tear_down),
     };

@@ -78,6 +78,9 @@ check "values of the chart arrive in it, and config has the last word" is "['9m'
                  c["registry"]["hosts"]["r.example:5000"]["caFile"]])(yaml.safe_load(get("ConfigMap", "breakwater-config")["data"]["config.yaml"]))' \
     --set analysis.timeout=9m,log.level=info,config.log.level=warn,cache.memory.size=512Mi \
     --set-json 'registry={"hosts": {"r.example:5000": {"mirrors": ["https://m"]}}, "caCerts": {"r.example:5000": "-----BEGIN CERTIFICATE-----"}}'
+objects 'get("ConfigMap", "breakwater-config")["data"]["config.yaml"]' --set rbac.nodes=false,rbac.events=false,registry.pullSecrets.enabled=false >"$BW_TMP/config.yaml"
+check "what may not be read or written is not tried" test "$(grep -c ': never$' "$BW_TMP/config.yaml")" = 3
+check "and breakwater takes that, too" bw check "$BW_TMP/config.yaml"
 render --set-file 'bundles.items.prod\.json=docs/examples/demo-bundle.json' --show-only templates/bundles.yaml >"$BW_TMP/bundle.yaml"
 check "a bundle of the release is one that breakwater loads" says 0 'ConfigMap breakwater-bundle-prod-json data\[prod.json\]: 0 errors' \
     bw check "$BW_TMP/bundle.yaml"
@@ -144,6 +147,7 @@ webhook.failurePolicy=Warn /webhook/failurePolicy.*'Fail', 'Ignore'
 webhook.timeoutSeconds=30 /webhook/timeoutSeconds.*maximum: got 30, want 29
 webhook.timeoutSeconds=0 /webhook/timeoutSeconds.*minimum: got 0, want 1
 webhook.port=70000 /webhook/port.*maximum
+webhook.url=https://breakwater.example certs.mode to existingSecret
 webhook.url=http://breakwater /webhook/url.*does not match pattern '\^\(https://
 webhook.enabled=perhaps /webhook/enabled.*got string, want boolean
 json:webhook.rules=[] /webhook/rules.*minItems

@@ -87,6 +87,9 @@ kubernetes:
   {{- if not .Values.rbac.nodes }}
   nodes: never
   {{- end }}
+  {{- if not .Values.rbac.events }}
+  events: never
+  {{- end }}
   {{- if eq .Values.certs.mode "selfSigned" }}
   lease: {{ include "breakwater.fullname" . }}
 certs:
@@ -112,6 +115,16 @@ policySelectors: {{ toJson . }}
 {{- with .Values.exemptions }}
 exemptions: {{ toJson . }}
 {{- end }}
+{{- with .Values.exemptNamespaces }}
+exemptNamespaces: {{ toJson . }}
+{{- end }}
+exemptionAdmins:
+  {{- with .Values.exemptionAdmins.users }}
+  users: {{ toJson . }}
+  {{- end }}
+  {{- with .Values.exemptionAdmins.groups }}
+  groups: {{ toJson . }}
+  {{- end }}
 {{- with pick .Values.bundles "default" "namespaces" }}
 bundles:
   {{- range $key, $value := . }}
@@ -148,7 +161,7 @@ log: {level: {{ .Values.log.level }}}
 {{- $config := include "breakwater.valuesConfig" . | fromYaml -}}
 {{- if hasKey $config "Error" }}{{ fail $config.Error }}{{ end -}}
 {{- if not $config.registry.hosts }}{{ $_ := unset $config.registry "hosts" }}{{ end -}}
-{{- range $key := list "kubernetes" "registry" "bundles" -}}
+{{- range $key := list "kubernetes" "registry" "bundles" "exemptionAdmins" -}}
 {{- if not (get $config $key) }}{{ $_ := unset $config $key }}{{ end -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}

@@ -26,7 +26,8 @@ printf 'apiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: %s, name: %s
 optional=yes
 if tests/cluster/crds >"$BW_TMP/crds" 2>"$BW_TMP/crds.log"; then
     while read -r file; do k apply --server-side -f "$file" >/dev/null; done <"$BW_TMP/crds"
-    k wait --for=condition=Established crd --all --timeout=60s >/dev/null
+    # a status that is not there yet is an error of kubectl's, not a reason to wait
+    wait_for 60 k wait --for=condition=Established crd --all --timeout=60s
 else
     optional=''
     skip "ServiceMonitor, PodMonitor, PrometheusRule, Certificate and Issuer" "$(tail -n 1 "$BW_TMP/crds.log")"

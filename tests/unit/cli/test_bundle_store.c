@@ -135,6 +135,9 @@ static const struct precedence_case cases[] = {
     {"two labelled active: none of them",
      NULL,
      {{{"own/a+active k=one", "own/b+active k=two"}, "one<configmap own/a[k] two<configmap own/b[k]"}}},
+    {"even if only one of them has a bundle",
+     NULL,
+     {{{"own/a+active k=one", "own/b+active k=!"}, "one<configmap own/a[k]"}}},
     {"the last default stays until it is clear",
      NULL,
      {{{"own/a+active k=one", "own/b k=two"}, "*one<configmap own/a[k] two<configmap own/b[k]"},
@@ -310,6 +313,25 @@ static void so_many_bundles_of_other_namespaces_leave_room_for_ours(void **state
     bw_bundle_store_destroy(store);
 }
 
+static void what_holds_no_bundle_makes_room_first(void **state)
+{
+    (void)state;
+    struct bw_bundle_store *store = bw_bundle_store_create(NULL);
+    char key[32];
+    feed(store, "own/young@9 k=good");
+    bw_bundle_store_begin(
+        store, &(struct bw_bundle_source){.namespace = "own", .name = "old", .created = "2020", .own = true});
+    for (int i = 0; i < BW_MAX_BUNDLES + 20; i++) {
+        (void)snprintf(key, sizeof(key), "k%d", i);
+        offer(store, key, "?");
+    }
+    bw_bundle_store_end(store);
+    struct bw_bundle_set *set = bw_bundle_store_make(store, NULL);
+    assert_string_equal(bw_bundle_id(bw_bundle_set_find(set, NULL)), "good");
+    bw_bundle_set_release(set);
+    bw_bundle_store_destroy(store);
+}
+
 static void two_hundred_of_one_id_are_one_bundle(void **state)
 {
     (void)state;
@@ -334,6 +356,7 @@ int main(void)
         cmocka_unit_test(metrics_tell_what_is_in_force_and_forget_what_is_gone),
         cmocka_unit_test(all_texts_are_bounded_and_other_namespaces_suffer_first),
         cmocka_unit_test(so_many_bundles_of_other_namespaces_leave_room_for_ours),
+        cmocka_unit_test(what_holds_no_bundle_makes_room_first),
         cmocka_unit_test(two_hundred_of_one_id_are_one_bundle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,10 @@ on_exit tests/cluster/stop "$BW_TMP/cluster"
 tests/cluster/start "$BW_TMP/cluster"
 export KUBECONFIG=$BW_TMP/cluster/kubeconfig
 k() { timeout -k 5 90 "$kubectl" "$@"; }
+cluster_stop() { # without the 20 s in which it would wait for its watches to end
+    stop_pid_file "$BW_TMP/cluster/controllers.pid" 1
+    stop_pid_file "$BW_TMP/cluster/api.pid" 1
+}
 
 # breakwater's own ServiceAccount: it may follow namespaces; nodes from later on
 k apply -f - >"$BW_TMP/rbac.log" <<'Y'
@@ -123,14 +127,14 @@ unknown() { # an undecided selector denies and says so
 check "a namespace that was deleted meanwhile is known no longer" wait_for 60 unknown fresh
 
 # the API server is restarted: on the same data, with the same versions
-tests/cluster/stop "$BW_TMP/cluster"
+cluster_stop
 check "verdicts go on while the API server is stopped" opened shop
 tests/cluster/start "$BW_TMP/cluster"
 label shop shut
 check "the next change after a restart is seen" wait_for 60 closed shop
 
 # away for 20 s
-tests/cluster/stop "$BW_TMP/cluster"
+cluster_stop
 sleep 20
 check "readiness does not depend on the API server" curl -sf "$(cat "$BW_TMP/serve/health")/readyz"
 tests/cluster/start "$BW_TMP/cluster" --etcd-compaction-interval=1s
@@ -146,7 +150,7 @@ label shop shut
 k delete namespace vanishing --wait=false >/dev/null
 gone() { ! k get namespace "$1"; }
 check "the namespace vanishes" wait_for 60 gone vanishing
-tests/cluster/stop "$BW_TMP/cluster"
+cluster_stop
 tests/cluster/start "$BW_TMP/cluster" # its cache of events begins here
 relay_start
 check "what changed in a history that is compacted is seen" wait_for 60 closed shop

@@ -246,12 +246,17 @@ static int prepare(struct run *run, struct open_file *from, const struct bw_test
 static int judge(struct bw_test_result *result, struct bw_decision *decision, struct run *run,
                  const struct open_file *from, const struct bw_test_case *one, struct bw_error *err)
 {
-    const struct bw_facts facts = {.reference = &one->reference,
-                                   .tag_counts = one->tag_counts,
-                                   .report = run->report,
-                                   .previous = run->previous,
-                                   .now_s = one->has_now ? one->now_s : bw_wall_s()};
+    struct bw_facts facts = {.reference = &one->reference,
+                             .tag_counts = one->tag_counts,
+                             .report = run->report,
+                             .previous = run->previous,
+                             .now_s = one->has_now ? one->now_s : bw_wall_s()};
     struct bw_trace trace = {0};
+    const char *place = one->pointer;
+    if (bw_test_data_apply(&facts, &place, &one->data, &run->arena, err) != 0) {
+        run->place = place;
+        return -1;
+    }
     if (bw_evaluate(decision, run->bundle, &facts, from->file.no_mapping, &run->evaluation, err) != 0 ||
         bw_trace(&trace, run->bundle, &facts, decision, &run->trace, err) != 0 ||
         bw_test_compare(&result->differences, &one->expect, decision, &trace, &run->trace, err) != 0) {

@@ -158,7 +158,7 @@ int bw_test_facts_check(struct bw_test_reader *reader, const json_t *facts, cons
     const json_t *vulnerabilities = json_object_get(facts, "vulnerabilities");
     if (vulnerabilities != NULL) {
         return bw_test_fault(reader, "unknown_key", bw_test_below(reader, pointer, "vulnerabilities"), NULL,
-                             "vulnerabilities are no part of an analysis");
+                             "vulnerabilities are no part of an analysis: they stand beside facts");
     }
     return check_shape(reader, facts_shape, facts, pointer) != 0 ? -1 : status;
 }

@@ -1,7 +1,9 @@
 #ifndef BW_CLI_TEST_FACTS_H
 #define BW_CLI_TEST_FACTS_H
 
-#include "cli/test_file.h"
+#include "cli/test_value.h"
+#include "image/platform.h"
+#include "image/report.h"
 
 /*
  * What a test says of an image in place: the layout of the recorded decisions ("analysis/1"), and short forms of it for

@@ -2,192 +2,18 @@
  */
 #include "cli/test_file.h"
 
-#include "base/deadline.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "base/yaml.h"
 #include "cli/test_facts.h"
+#include "cli/test_value.h"
 #include "evaluator/gate.h"
 
 #include <string.h>
 
-enum { MAX_PROBLEMS = 100 }; /* each is located by another walk over the text */
-enum { MAX_NAME = 200 };     /* bytes of a case's name: it is one line */
-
-/* ---- faults ---- */
-
-int bw_test_fault(struct bw_test_reader *reader, const char *kind, const char *pointer, const char *suggestion,
-                  const char *fmt, ...)
-{
-    struct bw_problems *problems = reader->problems;
-    char message[BW_ERROR_MESSAGE_MAX];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(message, sizeof(message), fmt, args);
-    va_end(args);
-    bw_text_clean(message, false);
-    problems->n_errors++;
-    struct bw_problem found = {.severity = BW_PROBLEM_ERROR, .kind = kind};
-    void *items = problems->items;
-    found.path = bw_arena_strdup(&problems->arena, pointer);
-    found.message = bw_arena_strdup(&problems->arena, message);
-    found.suggestion = suggestion == NULL ? NULL : bw_arena_strdup(&problems->arena, suggestion);
-    if (problems->n_items >= MAX_PROBLEMS || found.path == NULL || found.message == NULL ||
-        bw_arena_grow(&problems->arena, &items, problems->n_items, &problems->capacity, sizeof(*problems->items),
-                      NULL) != 0) {
-        return -1; /* counted, not listed */
-    }
-    problems->items = items;
-    (void)bw_yaml_locate(&found.line, &found.column, reader->text, reader->len, pointer);
-    problems->items[problems->n_items++] = found;
-    return -1;
-}
-
-int bw_test_wrong_type(struct bw_test_reader *reader, const char *pointer, const char *expected, const json_t *found)
-{
-    return bw_test_fault(reader, "value_invalid", pointer, NULL, "expected %s, found %s", expected,
-                         bw_json_type_name(found));
-}
-
-const char *bw_test_below(struct bw_test_reader *reader, const char *pointer, const char *key)
-{
-    const char *made = bw_json_pointer(pointer, key, reader->arena);
-    return made == NULL ? "" : made;
-}
-
-const char *bw_test_element(struct bw_test_reader *reader, const char *pointer, size_t index)
-{
-    const char *made = bw_arena_printf(reader->arena, "%s/%zu", pointer, index);
-    return made == NULL ? "" : made;
-}
-
-/* ---- single values ---- */
-
-enum kind { TEXT, FLAG, TRUTH /* an int that may be BW_TEST_ANY */, NUMBER, CHOICE, CUSTOM };
-
-struct key {
-    const char *name;
-    enum kind kind;
-    bool required;
-    size_t offset;
-    const char *const *choices;
-    int (*read)(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base);
-};
-
-static int read_text(struct bw_test_reader *reader, const json_t *node, const char *pointer, const char **out)
-{
-    const char *text = json_string_value(node);
-    if (text == NULL) {
-        return bw_test_wrong_type(reader, pointer, "text (in quotes, if it looks like something else)", node);
-    }
-    if (text[0] == '\0' || strlen(text) != json_string_length(node)) {
-        return bw_test_fault(reader, "value_invalid", pointer, NULL, "expected a text that is not empty, without NUL");
-    }
-    *out = text;
-    return 0;
-}
-
-static int read_number(struct bw_test_reader *reader, const json_t *node, const char *pointer, int64_t *out)
-{
-    if (!json_is_integer(node) || json_integer_value(node) < 0) {
-        return bw_test_wrong_type(reader, pointer, "a whole number, not negative", node);
-    }
-    *out = json_integer_value(node);
-    return 0;
-}
-
-static int read_choice(struct bw_test_reader *reader, const json_t *node, const char *pointer,
-                       const char *const *choices, int *out)
-{
-    const char *word = json_string_value(node);
-    char list[256] = "";
-    size_t n = 0;
-    for (; choices[n] != NULL; n++) {
-        if (word != NULL && strcmp(word, choices[n]) == 0) {
-            *out = (int)n;
-            return 0;
-        }
-        size_t used = strlen(list);
-        (void)snprintf(list + used, sizeof(list) - used, "%s%s", n > 0 ? ", " : "", choices[n]);
-    }
-    if (word == NULL) {
-        return bw_test_fault(reader, "value_invalid", pointer, NULL, "expected one of %s, found %s", list,
-                             bw_json_type_name(node));
-    }
-    return bw_test_fault(reader, "value_invalid", pointer, bw_suggest(word, choices, n),
-                         "expected one of %s, found \"%.60s\"", list, word);
-}
-
-static int read_flag(struct bw_test_reader *reader, const json_t *node, const char *pointer, bool *out)
-{
-    if (!json_is_boolean(node)) {
-        return bw_test_wrong_type(reader, pointer, "true or false", node);
-    }
-    *out = json_is_true(node);
-    return 0;
-}
-
-static int read_truth(struct bw_test_reader *reader, const json_t *node, const char *pointer, int *out)
-{
-    bool flag = false;
-    int status = read_flag(reader, node, pointer, &flag);
-    *out = flag ? 1 : 0;
-    return status;
-}
-
-static int read_value(struct bw_test_reader *reader, const struct key *key, const json_t *node, const char *pointer,
-                      void *base)
-{
-    void *field = (char *)base + key->offset;
-    switch (key->kind) {
-    case TEXT:
-        return read_text(reader, node, pointer, field);
-    case FLAG:
-        return read_flag(reader, node, pointer, field);
-    case TRUTH:
-        return read_truth(reader, node, pointer, field);
-    case NUMBER:
-        return read_number(reader, node, pointer, field);
-    case CHOICE:
-        return read_choice(reader, node, pointer, key->choices, field);
-    default:
-        return key->read(reader, node, pointer, base);
-    }
-}
-
-/* The members of one object into *base. An empty value is a fault: what was meant to be checked must not vanish. */
-static int read_object(struct bw_test_reader *reader, const struct key *keys, size_t n_keys, const json_t *node,
-                       const char *pointer, void *base)
-{
-    const char *names[16], *name;
-    json_t *value;
-    int status = 0;
-    if (!json_is_object(node)) {
-        return bw_test_wrong_type(reader, pointer, "a map", node);
-    }
-    for (size_t i = 0; i < n_keys; i++) {
-        names[i] = keys[i].name;
-        if (keys[i].required && json_object_get(node, names[i]) == NULL) {
-            status = bw_test_fault(reader, "missing", pointer, NULL, "\"%s\" is missing", names[i]);
-        }
-    }
-    json_object_foreach((json_t *)(uintptr_t)node, name, value)
-    {
-        const char *place = bw_test_below(reader, pointer, name);
-        size_t i = 0;
-        while (i < n_keys && strcmp(names[i], name) != 0) {
-            i++;
-        }
-        if (i == n_keys) {
-            status = bw_test_fault(reader, "unknown_key", place, bw_suggest(name, names, n_keys), "no such key");
-        } else if (read_value(reader, &keys[i], value, place, base) != 0) {
-            status = -1;
-        }
-    }
-    return status;
-}
+enum { MAX_NAME = 200 }; /* bytes of a case's name: it is one line */
 
 /* ---- expectations ---- */
 
@@ -199,22 +25,22 @@ static int read_finding_rule(struct bw_test_reader *reader, const json_t *node, 
 {
     struct bw_test_finding *finding = base;
     if (json_is_integer(node)) {
-        return read_number(reader, node, pointer, &finding->rule_index);
+        return bw_test_read_number(reader, node, pointer, &finding->rule_index);
     }
-    return read_text(reader, node, pointer, &finding->rule);
+    return bw_test_read_text(reader, node, pointer, &finding->rule);
 }
 
-static const struct key finding_keys[] = {
-    {"gate", TEXT, false, offsetof(struct bw_test_finding, gate), NULL, NULL},
-    {"trigger", TEXT, false, offsetof(struct bw_test_finding, trigger), NULL, NULL},
-    {"triggerId", TEXT, false, offsetof(struct bw_test_finding, trigger_id), NULL, NULL},
-    {"policy", TEXT, false, offsetof(struct bw_test_finding, policy), NULL, NULL},
-    {"rule", CUSTOM, false, 0, NULL, read_finding_rule},
-    {"action", CHOICE, false, offsetof(struct bw_test_finding, action), actions, NULL},
-    {"whitelist", TEXT, false, offsetof(struct bw_test_finding, whitelist), NULL, NULL},
-    {"message", TEXT, false, offsetof(struct bw_test_finding, message), NULL, NULL},
-    {"undecided", TRUTH, false, offsetof(struct bw_test_finding, undecided), NULL, NULL},
-    {"count", NUMBER, false, offsetof(struct bw_test_finding, count), NULL, NULL},
+static const struct bw_test_key finding_keys[] = {
+    {"gate", BW_TEST_TEXT, false, offsetof(struct bw_test_finding, gate), NULL, NULL},
+    {"trigger", BW_TEST_TEXT, false, offsetof(struct bw_test_finding, trigger), NULL, NULL},
+    {"triggerId", BW_TEST_TEXT, false, offsetof(struct bw_test_finding, trigger_id), NULL, NULL},
+    {"policy", BW_TEST_TEXT, false, offsetof(struct bw_test_finding, policy), NULL, NULL},
+    {"rule", BW_TEST_CUSTOM, false, 0, NULL, read_finding_rule},
+    {"action", BW_TEST_CHOICE, false, offsetof(struct bw_test_finding, action), actions, NULL},
+    {"whitelist", BW_TEST_TEXT, false, offsetof(struct bw_test_finding, whitelist), NULL, NULL},
+    {"message", BW_TEST_TEXT, false, offsetof(struct bw_test_finding, message), NULL, NULL},
+    {"undecided", BW_TEST_TRUTH, false, offsetof(struct bw_test_finding, undecided), NULL, NULL},
+    {"count", BW_TEST_NUMBER, false, offsetof(struct bw_test_finding, count), NULL, NULL},
 };
 
 /* Words that no finding can have would make a row with `count: 0` pass for ever. */
@@ -268,7 +94,7 @@ static int read_findings(struct bw_test_reader *reader, const json_t *node, cons
                                                .count = BW_TEST_ANY};
         if (json_is_object(row) && json_object_size(row) == 0) {
             status = bw_test_fault(reader, "value_invalid", place, NULL, "an empty map would match anything");
-        } else if (read_object(reader, finding_keys, BW_LENGTH(finding_keys), row, place, &findings[i]) != 0) {
+        } else if (bw_test_read_object(reader, finding_keys, BW_LENGTH(finding_keys), row, place, &findings[i]) != 0) {
             status = -1;
         }
     }
@@ -285,9 +111,9 @@ static int read_mapping(struct bw_test_reader *reader, const json_t *node, const
     struct bw_test_expect *expect = base;
     if (json_is_integer(node)) {
         expect->mapping = BW_TEST_MAPPING_INDEX;
-        return read_number(reader, node, pointer, &expect->mapping_index);
+        return bw_test_read_number(reader, node, pointer, &expect->mapping_index);
     }
-    if (read_text(reader, node, pointer, &expect->mapping_label) != 0) {
+    if (bw_test_read_text(reader, node, pointer, &expect->mapping_label) != 0) {
         return -1;
     }
     bool none = strcmp(expect->mapping_label, "none") == 0;
@@ -298,20 +124,20 @@ static int read_mapping(struct bw_test_reader *reader, const json_t *node, const
 static int read_reason(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
 {
     int choice = 0;
-    if (read_choice(reader, node, pointer, reasons, &choice) != 0) {
+    if (bw_test_read_choice(reader, node, pointer, reasons, &choice) != 0) {
         return -1;
     }
     ((struct bw_test_expect *)base)->reason = reasons[choice];
     return 0;
 }
 
-static const struct key expect_keys[] = {
-    {"action", CHOICE, false, offsetof(struct bw_test_expect, action), actions, NULL},
-    {"reason", CUSTOM, false, 0, NULL, read_reason},
-    {"mapping", CUSTOM, false, 0, NULL, read_mapping},
-    {"findings", CUSTOM, false, 0, NULL, read_findings},
-    {"findingsExactly", FLAG, false, offsetof(struct bw_test_expect, exactly), NULL, NULL},
-    {"undecided", TRUTH, false, offsetof(struct bw_test_expect, undecided), NULL, NULL},
+static const struct bw_test_key expect_keys[] = {
+    {"action", BW_TEST_CHOICE, false, offsetof(struct bw_test_expect, action), actions, NULL},
+    {"reason", BW_TEST_CUSTOM, false, 0, NULL, read_reason},
+    {"mapping", BW_TEST_CUSTOM, false, 0, NULL, read_mapping},
+    {"findings", BW_TEST_CUSTOM, false, 0, NULL, read_findings},
+    {"findingsExactly", BW_TEST_FLAG, false, offsetof(struct bw_test_expect, exactly), NULL, NULL},
+    {"undecided", BW_TEST_TRUTH, false, offsetof(struct bw_test_expect, undecided), NULL, NULL},
 };
 
 static int read_expect(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
@@ -320,7 +146,7 @@ static int read_expect(struct bw_test_reader *reader, const json_t *node, const 
     if (json_is_object(node) && json_object_size(node) == 0) {
         return bw_test_fault(reader, "value_invalid", pointer, NULL, "nothing is expected");
     }
-    return read_object(reader, expect_keys, BW_LENGTH(expect_keys), node, pointer, &one->expect);
+    return bw_test_read_object(reader, expect_keys, BW_LENGTH(expect_keys), node, pointer, &one->expect);
 }
 
 /* ---- cases ---- */
@@ -328,7 +154,7 @@ static int read_expect(struct bw_test_reader *reader, const json_t *node, const 
 static int read_name(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
 {
     struct bw_test_case *one = base;
-    if (read_text(reader, node, pointer, &one->name) != 0) {
+    if (bw_test_read_text(reader, node, pointer, &one->name) != 0) {
         return -1;
     }
     if (strlen(one->name) > MAX_NAME || strpbrk(one->name, "\r\n") != NULL) {
@@ -342,7 +168,7 @@ static int read_image(struct bw_test_reader *reader, const json_t *node, const c
     struct bw_test_case *one = base;
     struct bw_error err = {0};
     const char *text = NULL;
-    if (read_text(reader, node, pointer, &text) != 0) {
+    if (bw_test_read_text(reader, node, pointer, &text) != 0) {
         return -1;
     }
     if (bw_reference_parse(&one->reference, text, strlen(text), reader->arena, &err) != 0) {
@@ -362,7 +188,7 @@ static int read_named_or_inline(struct bw_test_reader *reader, const json_t *nod
     if (!json_is_string(node)) {
         return bw_test_wrong_type(reader, pointer, "a path or a map", node);
     }
-    return read_text(reader, node, pointer, &out->file);
+    return bw_test_read_text(reader, node, pointer, &out->file);
 }
 
 static int read_bundle(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
@@ -382,7 +208,7 @@ static int read_analysis(struct bw_test_reader *reader, const json_t *node, cons
         return bw_test_fault(reader, "value_invalid", pointer, NULL, "expected either analysis or facts");
     }
     one->facts.pointer = pointer;
-    return read_text(reader, node, pointer, &one->facts.file);
+    return bw_test_read_text(reader, node, pointer, &one->facts.file);
 }
 
 static int read_facts(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
@@ -403,19 +229,26 @@ static int read_previous(struct bw_test_reader *reader, const json_t *node, cons
     return status == 0 && previous->document != NULL ? bw_test_facts_check(reader, node, pointer) : status;
 }
 
+static int read_vulnerabilities(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
+{
+    return bw_test_vulnerabilities_read(reader, node, pointer, &((struct bw_test_case *)base)->data);
+}
+
+static int read_vulnerability_data(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
+{
+    return bw_test_vulnerability_data_read(reader, node, pointer, &((struct bw_test_case *)base)->data);
+}
+
+static int read_feeds(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
+{
+    return bw_test_feeds_read(reader, node, pointer, &((struct bw_test_case *)base)->data);
+}
+
 static int read_now(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
 {
     struct bw_test_case *one = base;
-    const char *text = NULL;
-    if (read_text(reader, node, pointer, &text) != 0) {
-        return -1;
-    }
-    if (bw_time_parse(&one->now_s, text) != 0) {
-        return bw_test_fault(reader, "value_invalid", pointer, NULL,
-                             "expected a time such as 2026-01-31T12:00:00Z, found \"%.60s\"", text);
-    }
     one->has_now = true;
-    return 0;
+    return bw_test_read_time(reader, node, pointer, &one->now_s);
 }
 
 static int read_platform(struct bw_test_reader *reader, const json_t *node, const char *pointer, void *base)
@@ -423,7 +256,7 @@ static int read_platform(struct bw_test_reader *reader, const json_t *node, cons
     struct bw_test_case *one = base;
     struct bw_error err = {0};
     const char *text = NULL;
-    if (read_text(reader, node, pointer, &text) != 0) {
+    if (bw_test_read_text(reader, node, pointer, &text) != 0) {
         return -1;
     }
     if (bw_platform_parse(&one->platform, text, reader->arena, &err) != 0) {
@@ -433,17 +266,20 @@ static int read_platform(struct bw_test_reader *reader, const json_t *node, cons
     return 0;
 }
 
-static const struct key case_keys[] = {
-    {"name", CUSTOM, true, 0, NULL, read_name},
-    {"bundle", CUSTOM, false, 0, NULL, read_bundle},
-    {"image", CUSTOM, false, 0, NULL, read_image},
-    {"analysis", CUSTOM, false, 0, NULL, read_analysis},
-    {"facts", CUSTOM, false, 0, NULL, read_facts},
-    {"previous", CUSTOM, false, 0, NULL, read_previous},
-    {"tagCounts", FLAG, false, offsetof(struct bw_test_case, tag_counts), NULL, NULL},
-    {"now", CUSTOM, false, 0, NULL, read_now},
-    {"platform", CUSTOM, false, 0, NULL, read_platform},
-    {"expect", CUSTOM, true, 0, NULL, read_expect},
+static const struct bw_test_key case_keys[] = {
+    {"name", BW_TEST_CUSTOM, true, 0, NULL, read_name},
+    {"bundle", BW_TEST_CUSTOM, false, 0, NULL, read_bundle},
+    {"image", BW_TEST_CUSTOM, false, 0, NULL, read_image},
+    {"analysis", BW_TEST_CUSTOM, false, 0, NULL, read_analysis},
+    {"facts", BW_TEST_CUSTOM, false, 0, NULL, read_facts},
+    {"previous", BW_TEST_CUSTOM, false, 0, NULL, read_previous},
+    {"vulnerabilities", BW_TEST_CUSTOM, false, 0, NULL, read_vulnerabilities},
+    {"vulnerabilityData", BW_TEST_CUSTOM, false, 0, NULL, read_vulnerability_data},
+    {"feeds", BW_TEST_CUSTOM, false, 0, NULL, read_feeds},
+    {"tagCounts", BW_TEST_FLAG, false, offsetof(struct bw_test_case, tag_counts), NULL, NULL},
+    {"now", BW_TEST_CUSTOM, false, 0, NULL, read_now},
+    {"platform", BW_TEST_CUSTOM, false, 0, NULL, read_platform},
+    {"expect", BW_TEST_CUSTOM, true, 0, NULL, read_expect},
 };
 
 static int read_case(struct bw_test_reader *reader, struct bw_test_case *out, const json_t *node, const char *pointer)
@@ -454,9 +290,13 @@ static int read_case(struct bw_test_reader *reader, struct bw_test_case *out, co
         .tag_counts = true,
         .expect = {.action = BW_TEST_ANY, .undecided = BW_TEST_ANY},
     };
-    int status = read_object(reader, case_keys, BW_LENGTH(case_keys), node, pointer, out);
+    int status = bw_test_read_object(reader, case_keys, BW_LENGTH(case_keys), node, pointer, out);
     if (json_is_object(node) && out->facts.pointer == NULL) {
         status = bw_test_fault(reader, "missing", pointer, NULL, "\"facts\" or \"analysis\" is missing");
+    }
+    if (out->data.about != NULL && out->data.pointer == NULL) {
+        status = bw_test_fault(reader, "missing", out->data.about, NULL,
+                               "it says more of \"vulnerabilities\", which is missing ([] for none)");
     }
     return status;
 }
@@ -509,15 +349,15 @@ static int read_no_mapping(struct bw_test_reader *reader, const json_t *node, co
     static const char *const words[] = {
         [BW_NO_MAPPING_WARN] = "warn", [BW_NO_MAPPING_DENY] = "deny", [BW_NO_MAPPING_ALLOW] = "allow", NULL};
     int choice = 0;
-    int status = read_choice(reader, node, pointer, words, &choice);
+    int status = bw_test_read_choice(reader, node, pointer, words, &choice);
     ((struct bw_test_file *)base)->no_mapping = (enum bw_no_mapping)choice;
     return status;
 }
 
-static const struct key file_keys[] = {
-    {"bundle", CUSTOM, false, 0, NULL, read_file_bundle},
-    {"noMappingMatch", CUSTOM, false, 0, NULL, read_no_mapping},
-    {"cases", CUSTOM, true, 0, NULL, read_cases},
+static const struct bw_test_key file_keys[] = {
+    {"bundle", BW_TEST_CUSTOM, false, 0, NULL, read_file_bundle},
+    {"noMappingMatch", BW_TEST_CUSTOM, false, 0, NULL, read_no_mapping},
+    {"cases", BW_TEST_CUSTOM, true, 0, NULL, read_cases},
 };
 
 static int check_bundles(struct bw_test_reader *reader, const struct bw_test_file *file)
@@ -541,7 +381,7 @@ int bw_test_file_read(struct bw_test_file *out, struct bw_problems *problems, co
         bw_arena_clear(&file.arena);
         return -1;
     }
-    int status = read_object(&reader, file_keys, BW_LENGTH(file_keys), file.tree, "", &file);
+    int status = bw_test_read_object(&reader, file_keys, BW_LENGTH(file_keys), file.tree, "", &file);
     if (check_bundles(&reader, &file) != 0 || status != 0) {
         status =
             bw_error_set(err, BW_EINPUT, "%zu %s", problems->n_errors, problems->n_errors == 1 ? "error" : "errors");

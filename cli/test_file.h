@@ -1,6 +1,7 @@
 #ifndef BW_CLI_TEST_FILE_H
 #define BW_CLI_TEST_FILE_H
 
+#include "cli/test_data.h"
 #include "evaluator/bundle.h"
 #include "evaluator/evaluate.h"
 #include "image/platform.h"
@@ -11,6 +12,7 @@
  * A test file of bundles (docs/testing-bundles.md), read and checked as a whole, every fault at once; what it names has
  * not been opened yet. Texts and nodes live as long as the file does, places are JSON Pointers into it.
  */
+
 enum { BW_TEST_ANY = -1 }; /* of a number: not asked for */
 
 struct bw_test_source { /* a bundle, an analysis: named, or written in place; neither: absent */
@@ -46,6 +48,7 @@ struct bw_test_case {
     const char *pointer, *name;
     struct bw_test_source bundle; /* absent: the file's */
     struct bw_test_source facts, previous;
+    struct bw_test_data data;
     struct bw_reference reference;
     bool tag_counts, has_now, has_platform;
     int64_t now_s;
@@ -69,21 +72,5 @@ void bw_test_file_clear(struct bw_test_file *file);
 
 /* Whether a file of this name is a test: *.test.yaml, *_test.yaml. */
 bool bw_test_file_named(const char *name);
-
-/* ---- shared by its readers ---- */
-struct bw_test_reader {
-    struct bw_arena *arena;
-    struct bw_problems *problems;
-    const char *text;
-    size_t len;
-};
-
-/* Records a fault of the value at the pointer; suggestion may be NULL. Returns -1. */
-int bw_test_fault(struct bw_test_reader *reader, const char *kind, const char *pointer, const char *suggestion,
-                  const char *fmt, ...) BW_PRINTF(5, 6);
-int bw_test_wrong_type(struct bw_test_reader *reader, const char *pointer, const char *expected, const json_t *found);
-/* Pointer to a member or an element; "" when the arena is spent. */
-const char *bw_test_below(struct bw_test_reader *reader, const char *pointer, const char *key);
-const char *bw_test_element(struct bw_test_reader *reader, const char *pointer, size_t index);
 
 #endif

@@ -1,6 +1,8 @@
-/* Test files of bundles: any bytes are cases or problems with places, and facts in place a report or a fault. */
+/* Test files of bundles: any bytes are cases or problems with places, and facts in place a report or a fault;
+ * what is known beside them is applied or a fault. */
 #include "base/limits.h"
 #include "cli/test_facts.h"
+#include "cli/test_file.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,6 +22,11 @@ static void read_facts(const struct bw_test_case *one, const struct bw_test_sour
     int status = bw_test_facts_report(&report, &place, source->document, one->has_platform ? &one->platform : NULL,
                                       &arena, &err);
     if (place == NULL || (status == 0) != (report != NULL)) {
+        abort();
+    }
+    struct bw_facts facts = {.report = report, .now_s = 1};
+    if (report != NULL && bw_test_data_apply(&facts, &place, &one->data, &arena, &err) == 0 &&
+        (facts.vulnerabilities != NULL) != (one->data.pointer != NULL)) {
         abort();
     }
     bw_report_release(report);

@@ -12,7 +12,7 @@ grep -vE '^[0-9]+ passed, ' "$BW_TMP/all" || true
 check "the examples and the recorded decisions pass" test "$status" = 0
 check "no example loads with a warning" bw check --strict docs/examples
 bw test --output json docs/examples >"$BW_TMP/examples.json" || true
-for bundle in cis-docker walkthrough observe; do
+for bundle in cis-docker walkthrough observe vulnerabilities; do
     check "$bundle has six cases and more, of which some pass and some do not" /usr/bin/python3 - "$BW_TMP/examples.json" "$bundle" <<'PY'
 import json, sys
 file = next(f for f in json.load(open(sys.argv[1]))["files"] if f["file"].endswith(f"/{sys.argv[2]}.test.yaml"))
@@ -165,7 +165,7 @@ cp "$BW_TMP/prod.json" "$BW_TMP/wrong.test.yaml" "$BW_TMP/serve/bundles/"
 printf '\n' | serve_start serve
 only_bundles() {
     curl -sf "$(cat "$BW_TMP/serve/metrics")/metrics" | grep '^breakwater_bundle_valid' | tee "$BW_TMP/valid"
-    [ "$(cat "$BW_TMP/valid")" = 'breakwater_bundle_valid{file="prod.json"} 1' ]
+    [ "$(cat "$BW_TMP/valid")" = 'breakwater_bundle_valid{bundle="demo",origin="file prod.json"} 1' ]
 }
 check "so does breakwater serve" only_bundles
 serve_stop serve

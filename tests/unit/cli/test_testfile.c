@@ -1,4 +1,4 @@
-/* cli/test_file, cli/test_facts and cli/test_judge: what a test file says, and whether a decision is that. */
+/* cli/test_file, its parts, and cli/test_judge: what a test file says, and whether a decision is that. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,6 +25,19 @@ static const char bundle_text[] =
     "      {id: ssh, gate: packages, trigger: blacklist, action: WARN, params: [{name: name, value: "
     "openssh-server}]},\n"
     "      {id: suid, gate: files, trigger: suid_or_guid_set, action: WARN, params: []}]}\n"
+    "  - {id: f, version: '1_0', rules: [\n"
+    "      {id: newer, gate: npms, trigger: newer_version_in_feed, action: WARN, params: []},\n"
+    "      {id: unknown, gate: npms, trigger: unknown_in_feeds, action: WARN, params: []},\n"
+    "      {id: version, gate: npms, trigger: version_not_in_feeds, action: WARN, params: []},\n"
+    "      {id: no-feed, gate: npms, trigger: feed_data_unavailable, action: WARN, params: []},\n"
+    "      {id: no-gems, gate: ruby_gems, trigger: feed_data_unavailable, action: WARN, params: []},\n"
+    "      {id: nvd, gate: vulnerabilities, trigger: package, action: WARN, params: [\n"
+    "       {name: package_type, value: non-os}, {name: severity, value: unknown},\n"
+    "       {name: severity_comparison, value: '>='}, {name: cvss_v3_impact_score, value: '5'}]},\n"
+    "      {id: vendor, gate: vulnerabilities, trigger: package, action: WARN, params: [\n"
+    "       {name: package_type, value: all}, {name: severity, value: unknown},\n"
+    "       {name: severity_comparison, value: '>='}, {name: vendor_cvss_v3_base_score, value: '9'}]},\n"
+    "      {id: none, gate: vulnerabilities, trigger: vulnerability_data_unavailable, action: WARN, params: []}]}\n"
     "  - {id: q, version: '1_0', rules: [\n"
     "      {id: cve, gate: vulnerabilities, trigger: package, action: STOP,\n"
     "       params: [{name: package_type, value: all}]}]}\n"
@@ -35,10 +48,14 @@ static const char bundle_text[] =
     "     policy_ids: [p], whitelist_ids: [w]}\n"
     "  - {name: scanned, registry: scanned.test, repository: '*', image: {type: tag, value: '*'},\n"
     "     policy_ids: [q], whitelist_ids: []}\n"
+    "  - {name: fed, registry: fed.test, repository: '*', image: {type: tag, value: '*'},\n"
+    "     policy_ids: [f], whitelist_ids: []}\n"
     "  - {name: shop, registry: '*', repository: 'shop/*', image: {type: tag, value: '*'},\n"
     "     policy_ids: [p], whitelist_ids: []}\n";
 
 /* ---- reading ---- */
+
+#define CASE_OF(line) "bundle: x\ncases:\n- name: n\n  facts: {}\n  " line "\n  expect: {action: go}\n"
 
 static void every_fault_is_told_with_place_and_suggestion(void **state)
 {
@@ -107,6 +124,30 @@ static void every_fault_is_told_with_place_and_suggestion(void **state)
          "/cases/0/facts/schema", "analysis/1", NULL, 4},
         {"bundle: x\ncases:\n- name: n\n  facts: {vulnerabilities: []}\n  expect: {action: go}\n",
          "/cases/0/facts/vulnerabilities", "no part of an analysis", NULL, 4},
+        {CASE_OF("vulnerabilities: {}"), "/cases/0/vulnerabilities", "expected a list", NULL, 5},
+        {CASE_OF("vulnerabilities: [{package: a}]"), "/cases/0/vulnerabilities/0", "\"id\" is missing", NULL, 5},
+        {CASE_OF("vulnerabilities: [{id: a}]"), "/cases/0/vulnerabilities/0", "\"package\" is missing", NULL, 5},
+        {CASE_OF("vulnerabilities: [{id: a, package: b, severity: hihg}]"), "/cases/0/vulnerabilities/0/severity",
+         "\"hihg\"", "high", 5},
+        {CASE_OF("vulnerabilities: [{id: a, package: {version: '1'}}]"), "/cases/0/vulnerabilities/0/package",
+         "\"name\" is missing", NULL, 5},
+        {CASE_OF("vulnerabilities: [{id: a, package: b, fixedIn: 1.0}]"), "/cases/0/vulnerabilities/0/fixedIn",
+         "in quotes", NULL, 5},
+        {CASE_OF("vulnerabilities: [{id: a, package: b, fixedIn: ['1', 2]}]"), "/cases/0/vulnerabilities/0/fixedIn/1",
+         "in quotes", NULL, 5},
+        {CASE_OF("vulnerabilities: [{id: a, package: b, cvss: 11}]"), "/cases/0/vulnerabilities/0/cvss", "from 0 to 10",
+         NULL, 5},
+        {CASE_OF("vulnerabilities: [{id: a, package: b, vendorCvss: {bas: 1}}]"),
+         "/cases/0/vulnerabilities/0/vendorCvss/bas", "no such key", "base", 5},
+        {CASE_OF("vulnerabilities: [{id: a, package: b, knownSince: long}]"), "/cases/0/vulnerabilities/0/knownSince",
+         "expected a time", NULL, 5},
+        {CASE_OF("vulnerabilityData: {distros: ['debian:12']}"), "/cases/0/vulnerabilityData",
+         "\"vulnerabilities\", which is missing", NULL, 5},
+        {CASE_OF("vulnerabilities: []\n  vulnerabilityData: {distros: debian}"), "/cases/0/vulnerabilityData/distros",
+         "expected a list", NULL, 6},
+        {CASE_OF("feeds: {nmp: {}}"), "/cases/0/feeds/nmp", "no such key", "npm", 5},
+        {CASE_OF("feeds: {npm: []}"), "/cases/0/feeds/npm", "a map of names", NULL, 5},
+        {CASE_OF("feeds: {gem: {rake: []}}"), "/cases/0/feeds/gem/rake", "latest one last", NULL, 5},
         {"bundle: x\ncases:\n- name: n\n  facts: {retrieved_files: [{path: /a, content: a, content_base64: ''}]}\n"
          "  expect: {action: go}\n",
          "/cases/0/facts/retrieved_files/0", "either content", NULL, 4},
@@ -205,11 +246,14 @@ static char *outcome_of(const char *case_text)
                              &err) != 0) {
         bw_buf_printf(&out, "facts %s: %s", place, err.message);
     } else {
-        const struct bw_facts facts = {
+        struct bw_facts facts = {
             .reference = &one->reference, .tag_counts = one->tag_counts, .report = report, .now_s = 1};
         struct bw_decision decision = {0};
         struct bw_trace trace = {0};
         struct bw_test_differences found = {0};
+        if (bw_test_data_apply(&facts, &place, &one->data, &arena, &err) != 0) {
+            bw_buf_printf(&out, "%s: %s;", place, err.message);
+        }
         assert_int_equal(bw_evaluate(&decision, bundle, &facts, file.no_mapping, &arena, &err), 0);
         assert_int_equal(bw_trace(&trace, bundle, &facts, &decision, &arena, &err), 0);
         assert_int_equal(bw_test_compare(&found, &one->expect, &decision, &trace, &arena, &err), 0);
@@ -257,11 +301,11 @@ static void a_decision_is_compared_with_what_is_expected(void **state)
     static const struct row rows[] = {
         {SHOP ROOT "expect: {action: stop}", ""},
         {SHOP ROOT "expect: {action: go}", "action -go +stop;"},
-        {SHOP APP "expect: {action: go, reason: policy_evaluation, mapping: 2, findingsExactly: true}", ""},
+        {SHOP APP "expect: {action: go, reason: policy_evaluation, mapping: 3, findingsExactly: true}", ""},
         {SHOP APP "expect: {mapping: shop}", ""},
-        {SHOP APP "expect: {mapping: forgiving}", "mapping -\"forgiving\" +2 \"shop\";"},
-        {SHOP APP "expect: {mapping: 1}", "mapping -1 +2 \"shop\";"},
-        {SHOP APP "expect: {mapping: none}", "mapping -none +2 \"shop\";"},
+        {SHOP APP "expect: {mapping: forgiving}", "mapping -\"forgiving\" +3 \"shop\";"},
+        {SHOP APP "expect: {mapping: 1}", "mapping -1 +3 \"shop\";"},
+        {SHOP APP "expect: {mapping: none}", "mapping -none +3 \"shop\";"},
         {"image: r.test/other:1, " ROOT "expect: {action: warn, reason: no_mapping, mapping: none}", ""},
         {"image: r.test/other:1, " ROOT "expect: {mapping: shop}", "mapping -\"shop\" +none;"},
         {SHOP ROOT "expect: {findings: [{gate: dockerfile, trigger: effective_user, policy: p, rule: user, action: "
@@ -325,6 +369,54 @@ static void facts_have_short_forms(void **state)
     run_rows(rows, BW_LENGTH(rows));
 }
 
+#define FED                                                                                                            \
+    "image: fed.test/x:1, facts: {distro: {id: debian, version: '12.4'}, packages: [{type: npm, name: a, version: "    \
+    "'1'}, {type: npm, name: b, version: '2', path: /b/package.json}]}, "
+
+static void vulnerabilities_and_feeds_stand_beside_facts(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {SCANNED APP "vulnerabilities: [], expect: {action: go, findingsExactly: true}", ""},
+        {SCANNED "facts: {packages: [{type: dpkg, name: a, version: '1'}]}, vulnerabilities: [{id: C, package: a, "
+                 "severity: low}], expect: {action: stop, findings: [{triggerId: C+a, message: a 1 (dpkg)}]}",
+         ""},
+        {SCANNED APP "vulnerabilities: [{id: C, package: {name: a, version: '2', type: gem, path: /g/a.spec}, "
+                     "severity: low}], expect: {action: stop, findings: [{triggerId: C+a.spec}]}",
+         ""},
+        {SCANNED APP "vulnerabilities: [{id: C, package: {name: a}, severity: low, fixedIn: ['2', '3']}], "
+                     "expect: {findings: [{message: 'fixed in 2, 3'}]}",
+         ""},
+        {SCANNED APP "vulnerabilities: [{id: C, package: {name: a}, severity: low, willNotFix: true}], "
+                     "expect: {action: go, findingsExactly: true}",
+         ""},
+        {SCANNED APP "vulnerabilities: [{id: C, package: {name: a}}, {id: D, package: a}], expect: {action: go}",
+         "/cases/0/vulnerabilities/1/package: the image has no package a"},
+        {FED "expect: {findings: [{rule: none}, {rule: no-feed}, {rule: no-gems}], findingsExactly: true}", ""},
+        {FED "vulnerabilities: [], feeds: {npm: {}, gem: {}}, expect: {action: go, findingsExactly: true}", ""},
+        {FED "vulnerabilities: [], vulnerabilityData: {distros: ['debian:12']}, feeds: {npm: {a: '1', b: '2'}, gem: "
+             "{}}, expect: {action: go, findingsExactly: true}",
+         ""},
+        {FED "vulnerabilities: [], vulnerabilityData: {distros: ['debian:11']}, feeds: {npm: {}, gem: {}}, expect: "
+             "{findings: [{rule: none}], findingsExactly: true}",
+         ""},
+        {FED "vulnerabilities: [], feeds: {npm: {a: ['1', '3']}, gem: {}}, expect: {findings: [{rule: newer, message: "
+             "'a 1 is not the latest version, 3'}, {rule: unknown, message: b}], findingsExactly: true}",
+         ""},
+        {FED "vulnerabilities: [], feeds: {npm: {a: '3', b: '2'}, gem: {}}, expect: {findings: [{rule: newer}, {rule: "
+             "version, message: a 1}], findingsExactly: true}",
+         ""},
+        {FED "vulnerabilities: [{id: C, package: b, cvss: {base: 9.8, impact: 5.9}}, {id: D, package: b, cvss: 9.8}, "
+             "{id: E, package: b, vendorCvss: {impact: 5.9}}], feeds: {npm: {}, gem: {}}, expect: {findings: [{rule: "
+             "nvd, message: C, count: 1}], findingsExactly: true}",
+         ""},
+        {FED "vulnerabilities: [{id: C, package: b, cvss: 9.8}, {id: D, package: b, vendorCvss: 9}], feeds: {npm: {}, "
+             "gem: {}}, expect: {findings: [{rule: vendor, message: D, count: 1}], findingsExactly: true}",
+         ""},
+    };
+    run_rows(rows, BW_LENGTH(rows));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_decision_is_compared_with_what_is_expected),
         cmocka_unit_test(what_cannot_be_evaluated_must_be_expected),
         cmocka_unit_test(facts_have_short_forms),
+        cmocka_unit_test(vulnerabilities_and_feeds_stand_beside_facts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum { WATCH_POLL_MS = 30000, GRACE_MS = 60000, DAY_MS = 86400000 };
-enum { CONFIG, CERTIFICATE, KEY, CREDENTIALS };
+enum { CONFIG, CERTIFICATE, KEY, CLIENT_CA, CREDENTIALS };
 
 static struct bw_metric config_reloaded = {
     .name = "breakwater_config_last_reload_successful",
@@ -463,6 +463,7 @@ static void refresh_config(struct bw_live *live)
     bool good = reload_config(live, &err) == 0;
     bw_metric_set(&config_reloaded, good ? 1 : 0, NULL);
     if (good) {
+        live->seen[CERTIFICATE][0] = '\0'; /* settings of tls.* count with the next load */
         bw_log(BW_LOG_INFO, "configuration loaded", BW_F("file", live->config_path));
     } else {
         bw_log(BW_LOG_ERROR, "configuration refused, the last good one stays in force", BW_F("file", live->config_path),
@@ -488,8 +489,8 @@ static void refresh_certificate(struct bw_live *live, const struct bw_config *co
 {
     struct bw_error err = {0};
     bool certificate = changed(live, CERTIFICATE, config->cert_file);
-    bool key = changed(live, KEY, config->key_file);
-    if (!certificate && !key) {
+    bool key = changed(live, KEY, config->key_file), clients = changed(live, CLIENT_CA, config->client_ca_file);
+    if (!certificate && !key && !clients) {
         return;
     }
     if (bw_server_reload_certificate(live->server, &err) != 0) {
@@ -530,6 +531,7 @@ int bw_live_watch(struct bw_live *live, struct bw_error *err)
     const char *files[] = {[CONFIG] = live->config_path,
                            [CERTIFICATE] = live->first->cert_file,
                            [KEY] = live->first->key_file,
+                           [CLIENT_CA] = live->first->client_ca_file,
                            [CREDENTIALS] = live->first->credentials_file};
     char *folders[BW_LENGTH(files) + 1];
     size_t n = 0;

@@ -43,7 +43,7 @@ struct bw_live {
     struct bw_server *server;      /* NULL until it is there; read by other threads */
     struct bw_watch_dir *watch;
     pthread_mutex_t refresh;
-    char seen[4][2 * BW_HASH_MAX + 1]; /* content last taken over: config, certificate, key, credentials */
+    char seen[5][2 * BW_HASH_MAX + 1]; /* content last taken over, by file: config, certificate, key ... */
     int64_t began_ms;
     int64_t warned_ms; /* of a certificate that ends */
 };

@@ -41,6 +41,9 @@ struct bw_config {
     int64_t shutdown_delay_ms, shutdown_timeout_ms;
     /* tls */
     const char *cert_file, *key_file;
+    bool tls_1_3_only;               /* tls.minVersion: 1.2 | 1.3 */
+    const char *client_ca_file;      /* whom clients' certificates have to come from; NULL: none is asked for */
+    const char *const *client_names; /* NULL-terminated; NULL or none: whomever that CA names */
     /* webhook */
     int timeout_s; /* webhook.timeoutSeconds: as in the webhook configuration */
     int64_t max_deadline_ms;

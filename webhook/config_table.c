@@ -109,6 +109,7 @@ static const char *const updates[] = {"changed", "all", NULL};
 static const char *const resource_modes[] = {"all", "podsOnly", "podsEnforceWorkloadsWarn", NULL};
 static const char *const unsupported[] = {"allow", "deny", NULL};
 static const char *const kubernetes[] = {"auto", "always", "never", NULL};
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const certs_modes[] = {"off", "selfSigned", NULL};
 static const char *const mirror_pods[] = {"audit", "deny", "ignore", NULL};
 static const char *const image_volumes[] = {"deny", "allowArtifacts", NULL};
@@ -232,6 +233,28 @@ static const struct bw_key keys[] = {
      OF_CONFIG(key_file),
      .default_text = "/etc/breakwater/tls/tls.key",
      .doc = "Its private key (PEM); ECDSA P-256 is the cheapest."},
+    {.path = "tls.minVersion",
+     .kind = BW_KEY_CHOICE,
+     OF_CONFIG(tls_1_3_only),
+     .choices = tls_versions,
+     .default_text = "1.2",
+     .doc = "The lowest version of TLS, in quotes. API servers speak 1.3 since Kubernetes 1.19."},
+    {.path = "tls.clientCA",
+     .kind = BW_KEY_TEXT,
+     OF_CONFIG(client_ca_file),
+     .check = check_path,
+     .example = "/etc/breakwater/client-ca.pem",
+     .doc =
+         "CA certificates (PEM) for clients: who calls the webhook has to show a certificate of theirs. API servers "
+         "show one only if their --admission-control-config-file says so; breakwater cannot see then whether its own "
+         "Service answers, so failurePolicy has to be rendered as it shall be."},
+    {.path = "tls.clientNames",
+     .kind = BW_KEY_TEXTS,
+     OF_CONFIG(client_names),
+     .count_offset = BW_NO_COUNT,
+     .example = "[kube-apiserver]",
+     .doc = "Names of which a client's certificate has to have one, as common name or DNS name; without any, every "
+            "certificate of tls.clientCA will do."},
 
     {.path = "webhook.timeoutSeconds",
      .kind = BW_KEY_COUNT,

@@ -150,7 +150,7 @@ int bw_server_create(struct bw_server **out, const struct bw_config *config, con
     (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&server->wake, &clock);
     (void)pthread_condattr_destroy(&clock);
-    if (bw_tls_load(&server->tls, &server->certificate_ends_s, config->cert_file, config->key_file, err) != 0 ||
+    if (bw_tls_load(&server->tls, &server->certificate_ends_s, config, err) != 0 ||
         bind_listener(server, &server->webhook, config->listen, err) != 0 ||
         bind_listener(server, &server->health, config->health_listen, err) != 0 ||
         bind_listener(server, &server->metrics, config->metrics_listen, err) != 0) {
@@ -324,7 +324,7 @@ int bw_server_reload_certificate(struct bw_server *server, struct bw_error *err)
     SSL_CTX *tls = NULL;
     int64_t ends_s = 0;
     struct bw_config *config = bw_slot_acquire(server->services->config);
-    int status = bw_tls_load(&tls, &ends_s, config->cert_file, config->key_file, err);
+    int status = bw_tls_load(&tls, &ends_s, config, err);
     if (status == 0 && ends_s <= bw_wall_s()) {
         char ended[21];
         bw_time_format(ended, ends_s);

@@ -12,10 +12,13 @@
 #include "base/str.h"
 #include "base/watch_dir.h"
 #include "webhook/server.h"
+#include "webhook/tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/tcp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
@@ -93,13 +96,15 @@ static void on_ticket(void *payload, uint64_t ticket)
     }
 }
 
+static const char *more_of_tls = "";
+
 static const char *settings(const char *more)
 {
     return bw_arena_printf(
         &arena,
         "server: {listen: '127.0.0.1:0', healthListen: '127.0.0.1:0', metricsListen: "
-        "'127.0.0.1:0'%s}\nshutdown: {delay: 100ms, timeout: 5s}\ntls: {certFile: %s, keyFile: %s}\n",
-        more, path_of("tls.crt"), path_of("tls.key"));
+        "'127.0.0.1:0'%s}\nshutdown: {delay: 100ms, timeout: 5s}\ntls: {certFile: %s, keyFile: %s%s}\n",
+        more, path_of("tls.crt"), path_of("tls.key"), more_of_tls);
 }
 
 static void start(const char *more)
@@ -152,6 +157,7 @@ static int tear_down(void **state)
     if (server != NULL) {
         stop(true);
     }
+    more_of_tls = "";
     SSL_CTX_free(client);
     (void)unlink(path_of("tls.crt"));
     (void)unlink(path_of("tls.key"));
@@ -543,6 +549,112 @@ static void old_tls_is_refused(void **state)
     (void)close(fd);
 }
 
+static bool shakes_hands(void)
+{
+    int fd = connect_to(bw_server_address(server));
+    SSL *tls = SSL_new(client);
+    char byte;
+    (void)SSL_set_fd(tls, fd);
+    /* with TLS 1.3 a client learns only afterwards that its certificate is refused */
+    bool done =
+        SSL_connect(tls) == 1 && SSL_write(tls, "GET / HTTP/1.1\r\n\r\n", 18) > 0 && SSL_read(tls, &byte, 1) == 1;
+    SSL_free(tls);
+    (void)close(fd);
+    return done;
+}
+
+static void tls_1_3_may_be_asked_for(void **state)
+{
+    (void)state;
+    more_of_tls = ", minVersion: '1.3'";
+    start("");
+    assert_true(shakes_hands());
+    (void)SSL_CTX_set_max_proto_version(client, TLS1_2_VERSION);
+    assert_false(shakes_hands());
+}
+
+/* The client shows a certificate of that name, signed by the test's CA or by itself. */
+static void show_certificate(const char *name, bool of_ca)
+{
+    BIO *ca_bio = BIO_new_mem_buf(ca_certificate, -1), *key_bio = BIO_new_mem_buf(ca_key, -1);
+    X509 *issuer = PEM_read_bio_X509(ca_bio, NULL, NULL, NULL), *certificate = X509_new();
+    EVP_PKEY *issuer_key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL), *key = EVP_EC_gen("P-256");
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    (void)X509_set_version(certificate, X509_VERSION_3);
+    (void)ASN1_INTEGER_set(X509_get_serialNumber(certificate), 7);
+    (void)X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
+    (void)X509_set_issuer_name(certificate, of_ca ? X509_get_subject_name(issuer) : subject);
+    (void)X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+    (void)X509_gmtime_adj(X509_getm_notAfter(certificate), 600);
+    (void)X509_set_pubkey(certificate, key);
+    assert_true(X509_sign(certificate, of_ca ? issuer_key : key, EVP_sha256()) > 0);
+    assert_int_equal(SSL_CTX_use_certificate(client, certificate), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(client, key), 1);
+    X509_free(certificate);
+    X509_free(issuer);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(issuer_key);
+    BIO_free(ca_bio);
+    BIO_free(key_bio);
+}
+
+static void clients_show_a_certificate_of_their_ca(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name; /* NULL: none is shown */
+        bool of_ca, any, one_of_two;
+    } rows[] = {
+        {NULL, false, false, false},
+        {"kube-apiserver", true, true, true},
+        {"other", true, true, false},
+        {"kube-apiserver", false, false, false},
+    };
+    char ca[PATH_MAX];
+    assert_non_null(realpath(path_of("ca.crt"), ca));
+    for (int named = 0; named <= 1; named++) {
+        more_of_tls = bw_arena_printf(&arena, ", clientCA: %s%s", ca,
+                                      named ? ", clientNames: [api.example, kube-apiserver]" : "");
+        start("");
+        for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+            SSL_CTX_free(client);
+            client = SSL_CTX_new(TLS_client_method());
+            assert_int_equal(SSL_CTX_load_verify_locations(client, path_of("ca.crt"), NULL), 1);
+            if (rows[i].name != NULL) {
+                show_certificate(rows[i].name, rows[i].of_ca);
+            }
+            assert_int_equal(shakes_hands(), named ? rows[i].one_of_two : rows[i].any);
+        }
+        stop(true);
+    }
+}
+
+static void settings_of_clients_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tls, *fault;
+    } rows[] = {
+        {"clientNames: [a]", "tls.clientNames has no effect without tls.clientCA"},
+        {"clientCA: /dev/null", "/dev/null: holds no CA certificates in PEM"},
+        {"clientCA: /no/such/file", "/no/such/file: holds no CA certificates in PEM"},
+    };
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        struct bw_error err = {0};
+        SSL_CTX *tls = NULL;
+        int64_t ends_s;
+        more_of_tls = bw_arena_printf(&arena, ", %s", rows[i].tls);
+        fake_start(&services, settings(""), on_ticket, NULL);
+        struct bw_config *config = bw_slot_acquire(&services.config);
+        assert_int_equal(bw_tls_load(&tls, &ends_s, config, &err), -1);
+        assert_ptr_equal(strstr(err.message, rows[i].fault), err.message);
+        bw_config_release(config);
+        bw_verdicts_destroy(services.services.verdicts);
+        services.services.verdicts = NULL;
+        fake_stop(&services);
+    }
+}
+
 /* ---- waiting ---- */
 
 static void *tell_later(void *payload)
@@ -928,6 +1040,9 @@ int main(void)
         CASE(bodies_beyond_the_limit_are_refused),
         CASE(http2_is_not_spoken),
         CASE(old_tls_is_refused),
+        CASE(tls_1_3_may_be_asked_for),
+        CASE(clients_show_a_certificate_of_their_ca),
+        CASE(settings_of_clients_are_checked),
         CASE(finished_job_wakes_who_waits),
         CASE(long_evaluation_is_waited_for),
         CASE(answer_leaves_before_the_deadline),

@@ -133,6 +133,9 @@ static bool check_map(struct checking *at, struct bw_json config_map)
         }
         check_bundle(at, &map, i);
     }
+    if (map.n_bundles > 1 && strcmp(map.label, "active") == 0) {
+        add_warning(at, "this ConfigMap is labelled active and has several bundles: none of them is the default one");
+    }
     const char *const *remarks = NULL;
     if (at->ids == NULL || bw_bundle_map_remarks(&remarks, &map, at->arena, NULL) != 0) {
         return false;

@@ -269,6 +269,15 @@ static void bundles_of_one_id_are_remarked_upon(void **state)
     assert_true(is_warned(response, "data[b.json] has the id of data[a.json]"));
 }
 
+static void default_bundle_has_a_config_map_to_itself(void **state)
+{
+    (void)state;
+    static const char *const two[] = {"a.json", BUNDLE_OF("a", GOOD_RULE, ""), "b.json", BUNDLE_OF("b", GOOD_RULE, ""),
+                                      NULL};
+    assert_true(is_warned(ask(review_of("CREATE", config_map("active", two), NULL)), "none of them is the default"));
+    assert_null(json_object_get(ask(review_of("CREATE", config_map("x", two), NULL)), "warnings"));
+}
+
 static void labels_decide_what_is_looked_at(void **state)
 {
     (void)state;
@@ -417,6 +426,7 @@ int main(void)
         CASE(faults_of_all_keys_are_told_together_with_warnings),
         CASE(leniencies_are_warnings),
         CASE(bundles_of_one_id_are_remarked_upon),
+        CASE(default_bundle_has_a_config_map_to_itself),
         CASE(labels_decide_what_is_looked_at),
         CASE(sixty_four_causes_are_listed_and_the_last_counts_the_others),
         CASE(what_is_no_config_map_is_a_fault),

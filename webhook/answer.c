@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MAX_DETAIL = 400 }; /* of a line of the log */
+
 static void give_up(struct bw_admit_result *out, int http_status, const char *why)
 {
     *out = (struct bw_admit_result){.http_status = http_status,
@@ -30,8 +32,10 @@ void bw_answer_make(struct bw_admit_result *out, const struct bw_admission_reque
                                      .name = request->name,
                                      .operation = request->operation,
                                      .username = request->username,
-                                     .dry_run = request->dry_run,
-                                     .detail = response.allowed ? NULL : response.message};
+                                     .dry_run = request->dry_run};
+    if (!response.allowed && response.message != NULL) {
+        result.detail = bw_arena_strndup(arena, response.message, strnlen(response.message, MAX_DETAIL));
+    }
     response.api_version = request->api_version;
     response.uid = request->uid;
     response.annotations = notes;

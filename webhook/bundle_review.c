@@ -252,25 +252,14 @@ void bw_bundle_review(struct bw_admit_result *out, const char *body, size_t len,
 /* What the API server writes before the object: enough to answer, without a look at megabytes. */
 static void read_request(struct bw_cursor *cursor, struct bw_admission_request *request)
 {
-    const struct {
-        const char *key;
-        const char **into;
-    } rows[] = {{"uid", &request->uid},
-                {"name", &request->name},
-                {"namespace", &request->namespace},
-                {"operation", &request->operation}};
     struct bw_cursor_level level = {0};
     struct bw_str key;
     while (bw_cursor_member(cursor, &level, &key) && !BW_IS(key, "object") && !BW_IS(key, "oldObject")) {
-        size_t i = 0;
-        while (i < BW_LENGTH(rows) && !bw_str_equal(key, bw_str_from(rows[i].key))) {
-            i++;
-        }
-        if (i == BW_LENGTH(rows)) {
-            (void)bw_cursor_skip(cursor);
-        } else if (bw_cursor_once(cursor, &level, (unsigned)i)) {
-            (void)bw_cursor_text(cursor, rows[i].into);
-        }
+        const char **into = BW_IS(key, "uid")         ? &request->uid
+                            : BW_IS(key, "name")      ? &request->name
+                            : BW_IS(key, "namespace") ? &request->namespace
+                                                      : NULL;
+        (void)(into == NULL ? bw_cursor_skip(cursor) : bw_cursor_text(cursor, into));
     }
 }
 

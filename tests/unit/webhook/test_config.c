@@ -72,6 +72,7 @@ static void nothing_gives_the_defaults(void **state)
     assert_int_equal(config->analysis_needs.n_secret_patterns, 5);
     assert_string_equal(config->analysis_needs.retrieved_paths[0], "/etc/passwd");
     assert_int_equal(config->log_level, BW_LOG_INFO);
+    assert_string_equal(config->log_admits, "all");
     assert_int_equal(strlen(config->hash), 64);
 }
 
@@ -165,6 +166,8 @@ static void faults_carry_place_and_suggestion(void **state)
         {"server: 7\n", "/server", "value_invalid", 1, "expected a map", NULL},
         {"[]\n", "", "value_invalid", 1, "map of settings", NULL},
         {"server: {listen: 8443}\n", "/server/listen", "value_invalid", 1, "expected text", NULL},
+        {"log: {admits: some}\n", "/log/admits", "value_invalid", 1, "all, none or 1/N", NULL},
+        {"log: {admits: 1/0}\n", "/log/admits", "value_invalid", 1, "all, none or 1/N", NULL},
         {"server: {listen: '8443'}\n", "/server/listen", "value_invalid", 1, "[HOST]:PORT", NULL},
         {"server: {listen: '::1:8443'}\n", "/server/listen", "value_invalid", 1, "[HOST]:PORT", NULL},
         {"server: {listen: ':8081'}\n", "/server/healthListen", "value_invalid", 0, "another listener", NULL},

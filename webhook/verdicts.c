@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "base/map.h"
-#include "base/metrics.h"
 #include "evaluator/gate.h"
 
 #include <pthread.h>
@@ -53,19 +52,6 @@ struct bw_verdicts {
     unsigned n_threads;
     void (*done)(void *payload, uint64_t ticket);
     void *payload;
-};
-
-static struct bw_metric evaluations_total = {
-    .name = "breakwater_image_evaluations_total",
-    .help = "Images evaluated by a bundle, by verdict; answers from the cache do not count.",
-    .kind = BW_METRIC_COUNTER,
-    .labels = {"verdict"},
-};
-static struct bw_metric findings_total = {
-    .name = "breakwater_policy_findings_total",
-    .help = "Findings of these evaluations, by gate, trigger and action.",
-    .kind = BW_METRIC_COUNTER,
-    .labels = {"gate", "trigger", "action"},
 };
 
 /* ---- one verdict ---- */
@@ -187,18 +173,6 @@ static struct held *new_verdict(void)
     return held;
 }
 
-static void count(const struct bw_verdict *verdict)
-{
-    bw_metric_add(&evaluations_total, 1, BW_LABELS(bw_action_name(verdict->action)));
-    for (size_t i = 0; i < verdict->n_findings; i++) {
-        const struct bw_finding *finding = &verdict->findings[i].finding;
-        if (verdict->findings[i].n_of_rule > 0) {
-            bw_metric_add(&findings_total, (double)verdict->findings[i].n_of_rule,
-                          BW_LABELS(finding->gate, finding->trigger, bw_action_name(finding->action)));
-        }
-    }
-}
-
 static int evaluate(struct bw_verdict **out, const struct bw_verdict_question *question, struct bw_error *err)
 {
     BW_ARENA_SCOPE arena;
@@ -225,7 +199,6 @@ static int evaluate(struct bw_verdict **out, const struct bw_verdict_question *q
         bw_verdict_release(&held->verdict);
         return -1;
     }
-    count(&held->verdict);
     *out = &held->verdict;
     return 0;
 }

@@ -343,6 +343,19 @@ static bool is_closed_within(struct connection *connection, int ms)
 
 /* ---- tests ---- */
 
+/* Two places that define one metric are two metrics, and a page that no Prometheus takes. */
+static void expect_each_metric_once(void)
+{
+    static const char type[] = "# TYPE ";
+    const char *page = fetch(bw_server_metrics_address(server), "/metrics").body;
+    for (const char *at = strstr(page, type); at != NULL; at = strstr(at + 1, type)) {
+        const char *line = bw_arena_strndup(&arena, at, strcspn(at, "\n") + 1);
+        if (strstr(at + 1, line) != NULL) {
+            fail_msg("twice: %s", line);
+        }
+    }
+}
+
 static void reviews_are_answered_on_one_connection(void **state)
 {
     (void)state;
@@ -367,6 +380,7 @@ static void reviews_are_answered_on_one_connection(void **state)
     expect_metric("breakwater_image_evaluations_total{verdict=\"stop\"} 50\n");
     expect_metric(
         "breakwater_policy_findings_total{gate=\"dockerfile\",trigger=\"exposed_ports\",action=\"stop\"} 50\n");
+    expect_each_metric_once();
 }
 
 static const char *review_of_other(const char *resource, const char *labels, const char *more)

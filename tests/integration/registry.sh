@@ -9,8 +9,11 @@
 #   registry_push DIR LAYOUT         every image of tests/images/list
 #   registry_requests DIR            how many manifest and blob requests it has answered
 #
+# With an array BW_INSIDE (a command, such as nsenter) all of it happens inside of that: 127.0.0.1 is then another's.
 # basic and token know the user alice with the password s3cret, who may do everything. token lets anybody pull public/*,
 # breakwater (pull0nly) pull shop/*, and bob (hunter2) pull shop/web alone.
+
+[ -n "${BW_INSIDE+x}" ] || BW_INSIDE=()
 
 make_ca() {
     mkdir -p "$1"
@@ -66,7 +69,7 @@ Y
         printf 'rootcertbundle: "%s"}\n' "$dir/token/signer.crt" >>"$dir/registry.yml"
         ;;
     esac
-    setsid docker-registry serve "$dir/registry.yml" >"$dir/log" 2>&1 </dev/null &
+    setsid "${BW_INSIDE[@]}" docker-registry serve "$dir/registry.yml" >"$dir/log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     on_exit registry_stop "$dir"
     wait_for 10 grep -qE 'listening on 127\.0\.0\.1:[0-9]+' "$dir/log" ||
@@ -90,7 +93,7 @@ J
     fi
     [ -s "$dir/token/signer.crt" ] || openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=token-signer \
         -keyout "$dir/token/signer.key" -out "$dir/token/signer.crt" 2>/dev/null
-    setsid /usr/bin/python3 "$BW_ROOT/tests/integration/token_server.py" --state "$dir/token" --cert "$dir/server.crt" \
+    setsid "${BW_INSIDE[@]}" /usr/bin/python3 "$BW_ROOT/tests/integration/token_server.py" --state "$dir/token" --cert "$dir/server.crt" \
         --key "$dir/server.key" --signer-cert "$dir/token/signer.crt" --signer-key "$dir/token/signer.key" \
         --accounts "$dir/token/accounts.json" "$@" >"$dir/token/log" 2>&1 </dev/null &
     echo $! >"$dir/token/pid"
@@ -118,7 +121,7 @@ registry_push() {
         cp "$dir/../ca/ca.crt" "$dir/trust/"
         how[1]=$dir/trust
     fi
-    "$BW_ROOT/tests/images/push" "$2" "$(registry_host "$dir")" "${how[@]}"
+    "${BW_INSIDE[@]}" "$BW_ROOT/tests/images/push" "$2" "$(registry_host "$dir")" "${how[@]}"
 }
 
 # Lines of the access log: 127.0.0.1 - - [time] "GET /v2/NAME/manifests/TAG HTTP/1.1" 200 …

@@ -5,6 +5,64 @@
 
 #include <string.h>
 
+const char *bw_key_kind_name(const struct bw_key *key)
+{
+    switch (key->kind) {
+    case BW_KEY_TEXT:
+        return "text";
+    case BW_KEY_ADDRESS:
+        return "[HOST]:PORT";
+    case BW_KEY_BOOL:
+    case BW_KEY_TRISTATE:
+        return "true or false";
+    case BW_KEY_CHOICE:
+        return "choice";
+    case BW_KEY_COUNT:
+        return "number";
+    case BW_KEY_DURATION:
+    case BW_KEY_SECONDS:
+        return "duration";
+    case BW_KEY_SIZE:
+        return "size";
+    case BW_KEY_TEXTS:
+        return "list of texts";
+    case BW_KEY_PLATFORMS:
+        return "list of platforms";
+    case BW_KEY_REGEX:
+        return "regular expression";
+    case BW_KEY_LABELS:
+        return "map of labels";
+    case BW_KEY_EXPRESSIONS:
+        return "list of label expressions";
+    case BW_KEY_IGNORED:
+        return "ignored";
+    case BW_KEY_MAP:
+        return "map";
+    case BW_KEY_LIST:
+        return "list";
+    }
+    return "";
+}
+
+static const char *const fault_names[BW_FAULT_COUNT] = {
+    [BW_FAULT_IMAGE_NOT_FOUND] = "imageNotFound",
+    [BW_FAULT_INVALID_REFERENCE] = "invalidReference",
+    [BW_FAULT_UNAUTHORIZED] = "unauthorized",
+    [BW_FAULT_REGISTRY_UNAVAILABLE] = "registryUnavailable",
+    [BW_FAULT_RATE_LIMITED] = "rateLimited",
+    [BW_FAULT_ANALYSIS_FAILED] = "analysisFailed",
+    [BW_FAULT_ANALYSIS_INCOMPLETE] = "analysisIncomplete",
+    [BW_FAULT_IMAGE_TOO_LARGE] = "imageTooLarge",
+    [BW_FAULT_NO_BUNDLE] = "noBundle",
+    [BW_FAULT_OVERLOAD] = "overload",
+    [BW_FAULT_INTERNAL] = "internal",
+};
+
+const char *bw_fault_name(enum bw_fault fault)
+{
+    return (unsigned)fault < BW_FAULT_COUNT ? fault_names[fault] : "internal";
+}
+
 static bool is_plain(const char *text)
 {
     return text[0] && !strpbrk(text, "\"'#{}[],&*!|>%@` \\") && text[strlen(text) - 1] != ':' && text[0] != ':' &&
@@ -151,6 +209,8 @@ static void put_example(FILE *out, const struct bw_key *key, int indent, const c
             fprintf(out, "\n%*s- ", indent + 2, "");
             put_scalar(out, *text);
         }
+    } else if (key->default_text && key->kind == BW_KEY_CHOICE && strspn(key->default_text, "0123456789.") > 0) {
+        fprintf(out, " \"%s\"", key->default_text); /* a word that YAML would take for a number */
     } else if (key->default_text) {
         fputs(" ", out);
         put_scalar(out, key->default_text);

@@ -6,7 +6,12 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/integration/rig.sh
 . tests/integration/rig.sh
 
+layout=$(tests/images/make)
 kubectl=$(tests/cluster/kubectl)
+registry_start "$BW_TMP/plain" plain
+registry_push "$BW_TMP/plain" "$layout" >"$BW_TMP/push.log" 2>&1
+host=$(registry_host "$BW_TMP/plain")
+
 on_exit tests/cluster/stop "$BW_TMP/cluster"
 tests/cluster/start "$BW_TMP/cluster"
 export KUBECONFIG=$BW_TMP/cluster/kubeconfig
@@ -75,7 +80,11 @@ kubernetes: {pullSecrets: never, nodes: always, serviceAccountDir: $BW_TMP/accou
 requestAnalysis: false
 onNoSelectorMatch: deny
 policySelectors:
+  - {id: judged, match: {namespaces: [default]}, mode: policy, requestAnalysis: true}
   - {id: opened, match: {namespaceSelector: {matchLabels: {gate: open}}}, mode: breakglass}
+registry:
+  allowAddresses: [127.0.0.0/8]
+  hosts: {"$host": {plainHTTP: true}}
 Y
 unset KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT
 
@@ -111,6 +120,25 @@ k create clusterrole breakwater-nodes --verb=list,watch --resource=nodes >/dev/n
 k create clusterrolebinding breakwater-nodes --clusterrole=breakwater-nodes --serviceaccount=breakwater:breakwater >/dev/null
 followed_again() { grep 'followed again' "$BW_TMP/serve/log" | grep -q '"nodes"'; }
 check "and followed once a role grants it" wait_for 60 followed_again
+
+# an index of two platforms, of which the one for arm64 holds a secret
+node() { # ARCHITECTURE
+    k apply -f - <<Y
+apiVersion: v1
+kind: Node
+metadata: {name: $1, labels: {kubernetes.io/os: linux, kubernetes.io/arch: $1}}
+Y
+}
+tool() { # PATTERN
+    review serve pod-create "image=$host/shop/tool:3.1" namespace=default | grep -qE "$1"
+}
+check "without nodes all platforms of an index are judged" wait_for 60 tool AWS
+node amd64 >/dev/null
+check "with nodes those that they run" wait_for 20 tool '"allowed": *true'
+node arm64 >/dev/null
+check "also when one comes later" wait_for 20 tool AWS
+k delete node arm64 >/dev/null
+check "or goes" wait_for 20 tool '"allowed": *true'
 
 # the connection is cut, and meanwhile things change
 before=$(restarts cut)

@@ -13,6 +13,7 @@
 enum {
     NOMINAL_TIMEOUT_MS = 10000,
     AT_ONCE_MS = 300,
+    CONTROLLER_MS = 2000,
     MAX_SUBJECTS = 1000,
     MAX_NODE_PLATFORMS = 16,
     NAMESPACE_AGE_MS = 10000 /* of one that the watch has not told yet */
@@ -44,6 +45,19 @@ struct bw_deadline bw_admission_budget(const struct bw_config *config, int64_t t
     int64_t budget = nominal - margin - elapsed_ms;
     budget = budget > config->max_deadline_ms ? config->max_deadline_ms : budget;
     return bw_deadline_in_ms(budget < AT_ONCE_MS ? 0 : budget);
+}
+
+/* A controller that is told "pending" comes back by itself, and while it waits here its worker makes no other object:
+ * a handful of ReplicaSets that wait would hold up every other one (K-305). */
+static bool waits_in_vain(const struct bw_admission *at)
+{
+    const struct bw_config *config = at->config;
+    bool denied = config->on_pending == BW_ON_ERROR_DENY;
+    for (size_t i = 0; i < config->n_selectors; i++) {
+        unsigned own = config->selectors[i].on_pending;
+        denied = denied && (own == 0 || own - 1 == BW_ON_ERROR_DENY);
+    }
+    return denied && config->pending_response != BW_PENDING_RETRY_AFTER && bw_is_controller(&at->review);
 }
 
 static int add_subjects(struct bw_admission *at)
@@ -235,6 +249,9 @@ struct bw_admission *bw_admission_begin(const struct bw_services *services, cons
     read_body(at, body, len);
     if (at->done || settle(at)) {
         return at;
+    }
+    if (waits_in_vain(at)) {
+        at->deadline = bw_deadline_min(at->deadline, bw_deadline_in_ms(CONTROLLER_MS));
     }
     at->bundles = bw_slot_acquire(services->bundles);
     at->source = bw_slot_acquire(services->source);

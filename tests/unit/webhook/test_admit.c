@@ -337,6 +337,35 @@ static void pending_is_429_for_people_and_403_for_controllers(void **state)
     }
 }
 
+static void controllers_are_not_kept_waiting_to_hear_pending(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *groups, *config;
+        bool soon;
+    } rows[] = {
+        {"'devs'", "", false},
+        {"'system:serviceaccounts:kube-system'", "", true},
+        {"'system:serviceaccounts:kube-system'", "pendingResponse: plain\n", true},
+        {"'system:serviceaccounts:kube-system'", "pendingResponse: retryAfter\n", false},
+        {"'system:serviceaccounts:kube-system'", "onPending: allow\n", false},
+        {"'system:serviceaccounts:kube-system'", "policySelectors: [{match: {}, mode: policy, onPending: warn}]\n",
+         false},
+        {"'system:serviceaccounts:kube-system'", "policySelectors: [{match: {}, mode: policy, onPending: deny}]\n",
+         true},
+    };
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        fake_configure(&services, rows[i].config);
+        begin(review("CREATE", "", "pods", "somebody", rows[i].groups, "{'spec':{'containers':[{'image':'cold:1'}]}}",
+                     "null"),
+              10000);
+        int64_t left = bw_deadline_left_ms(bw_admission_deadline(admission));
+        if (rows[i].soon ? left > 2000 : left < 7000) {
+            fail_msg("%s %s: %lld ms", rows[i].groups, rows[i].config, (long long)left);
+        }
+    }
+}
+
 static void pending_may_be_admitted(void **state)
 {
     (void)state;
@@ -747,6 +776,7 @@ int main(void)
         CASE(artifact_volumes_are_a_setting),
         CASE(unknown_image_is_waited_for),
         CASE(pending_is_429_for_people_and_403_for_controllers),
+        CASE(controllers_are_not_kept_waiting_to_hear_pending),
         CASE(pending_may_be_admitted),
         CASE(policy_outweighs_outage_outweighs_waiting),
         CASE(rate_limit_tells_when_to_come_back),

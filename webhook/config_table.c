@@ -238,7 +238,7 @@ static const struct bw_key keys[] = {
      OF_CONFIG(tls_1_3_only),
      .choices = tls_versions,
      .default_text = "1.2",
-     .doc = "The lowest version of TLS, in quotes. API servers speak 1.3 since Kubernetes 1.19."},
+     .doc = "The lowest version of TLS. API servers speak 1.3 since Kubernetes 1.19."},
     {.path = "tls.clientCA",
      .kind = BW_KEY_TEXT,
      OF_CONFIG(client_ca_file),
@@ -757,61 +757,3 @@ static const struct bw_key keys[] = {
 };
 
 const struct bw_key_table bw_config_table = {.keys = keys, .n_keys = BW_LENGTH(keys), .size = sizeof(struct bw_config)};
-
-const char *bw_key_kind_name(const struct bw_key *key)
-{
-    switch (key->kind) {
-    case BW_KEY_TEXT:
-        return "text";
-    case BW_KEY_ADDRESS:
-        return "[HOST]:PORT";
-    case BW_KEY_BOOL:
-    case BW_KEY_TRISTATE:
-        return "true or false";
-    case BW_KEY_CHOICE:
-        return "choice";
-    case BW_KEY_COUNT:
-        return "number";
-    case BW_KEY_DURATION:
-    case BW_KEY_SECONDS:
-        return "duration";
-    case BW_KEY_SIZE:
-        return "size";
-    case BW_KEY_TEXTS:
-        return "list of texts";
-    case BW_KEY_PLATFORMS:
-        return "list of platforms";
-    case BW_KEY_REGEX:
-        return "regular expression";
-    case BW_KEY_LABELS:
-        return "map of labels";
-    case BW_KEY_EXPRESSIONS:
-        return "list of label expressions";
-    case BW_KEY_IGNORED:
-        return "ignored";
-    case BW_KEY_MAP:
-        return "map";
-    case BW_KEY_LIST:
-        return "list";
-    }
-    return "";
-}
-
-static const char *const fault_names[BW_FAULT_COUNT] = {
-    [BW_FAULT_IMAGE_NOT_FOUND] = "imageNotFound",
-    [BW_FAULT_INVALID_REFERENCE] = "invalidReference",
-    [BW_FAULT_UNAUTHORIZED] = "unauthorized",
-    [BW_FAULT_REGISTRY_UNAVAILABLE] = "registryUnavailable",
-    [BW_FAULT_RATE_LIMITED] = "rateLimited",
-    [BW_FAULT_ANALYSIS_FAILED] = "analysisFailed",
-    [BW_FAULT_ANALYSIS_INCOMPLETE] = "analysisIncomplete",
-    [BW_FAULT_IMAGE_TOO_LARGE] = "imageTooLarge",
-    [BW_FAULT_NO_BUNDLE] = "noBundle",
-    [BW_FAULT_OVERLOAD] = "overload",
-    [BW_FAULT_INTERNAL] = "internal",
-};
-
-const char *bw_fault_name(enum bw_fault fault)
-{
-    return (unsigned)fault < BW_FAULT_COUNT ? fault_names[fault] : "internal";
-}

@@ -163,7 +163,13 @@ static bool is_word(const struct bw_key *key, const char *word, const char *know
 static int read_choice(struct bw_config_reader *reader, const struct bw_key *key, const json_t *node,
                        const char *pointer, void *field)
 {
-    const char *given = json_string_value(node), *word = given;
+    char number[32];
+    const char *given = json_string_value(node);
+    if (json_is_real(node)) { /* a version without quotes */
+        (void)snprintf(number, sizeof(number), "%.15g", json_real_value(node));
+        given = number;
+    }
+    const char *word = given;
     size_t n_choices = 0;
     for (const char *const *pair = key->choice_aliases; word && pair && *pair; pair += 2)
         word = is_word(key, word, pair[0]) ? pair[1] : word;

@@ -55,6 +55,14 @@
 #define BW_MAX_SELECTORS  256  /* each is asked for every image, with two expressions for every label */
 #define BW_MAX_EXEMPTIONS 1000 /* each is asked for every image; more is a policy, not an exemption */
 
+/* admissions that are remembered, to be explained */
+#define BW_MAX_LEDGER_ENTRIES     1024           /* an hour of a busy cluster's denials, minutes of its admits */
+#define BW_MAX_LEDGER_ENTRY_BYTES (256 * BW_KIB) /* a pod of a hundred images of two platforms */
+#define BW_MAX_LEDGER_BYTES       (8 * BW_MIB)   /* of all entries; most have 2 KiB */
+#define BW_MAX_LEDGER_SETS        4              /* sets of bundles that they hold, of which three are old */
+#define BW_MAX_EXPLAIN_QUEUE      8              /* explanations that wait; people ask for them one by one */
+#define BW_MAX_EXPLAINED_FINDINGS 200000         /* of one answer, 100 MB; images behind it are named alone */
+
 /* references */
 #define BW_MAX_REFERENCE_BYTES  4096 /* a pod may write anything; a valid one is below 512 */
 #define BW_MAX_REPOSITORY_BYTES 255  /* distribution specification */

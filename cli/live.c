@@ -137,6 +137,7 @@ static void log_fixed(const struct bw_config *old, const struct bw_config *new)
         {"server.listen", differ(old->listen, new->listen)},
         {"server.healthListen", differ(old->health_listen, new->health_listen)},
         {"server.metricsListen", differ(old->metrics_listen, new->metrics_listen)},
+        {"server.debugListen", differ(old->debug_listen, new->debug_listen)},
         {"server.eventLoops", old->event_loops != new->event_loops},
         {"server.maxConnections", old->max_connections != new->max_connections},
         {"kubernetes.pullSecrets", old->kubernetes != new->kubernetes},
@@ -309,9 +310,7 @@ static void on_event_trouble(void *payload, const struct bw_error *err)
 
 static int open_events(struct bw_live *live, struct bw_error *err)
 {
-    char instance[256] = "";
-    (void)gethostname(instance, sizeof(instance) - 1);
-    return bw_events_create(&live->events, live->kube, instance, on_event_trouble, live, err);
+    return bw_events_create(&live->events, live->kube, live->pod, on_event_trouble, live, err);
 }
 
 static void open_bundle_maps(struct bw_live *live)
@@ -390,6 +389,8 @@ int bw_live_build(struct bw_live *live, struct bw_error *err)
 {
     struct bw_error cache = {0};
     bool recovered = false;
+    (void)gethostname(live->pod, sizeof(live->pod) - 1);
+    live->ledger = live->first->debug_listen == NULL ? NULL : bw_ledger_create();
     if (open_kubernetes(live, err) != 0) {
         return -1;
     }
@@ -597,6 +598,7 @@ void bw_live_end(struct bw_live *live)
     if (server != NULL) {
         bw_server_destroy(server);
     }
+    bw_ledger_destroy(live->ledger);
     bw_bundle_store_destroy(live->store);
     bw_metadata_store_destroy(live->namespaces);
     bw_metadata_store_destroy(live->nodes);

@@ -8,6 +8,7 @@
 #include "cli/certs_leader.h"
 #include "cli/settings.h"
 #include "k8s/lookup.h"
+#include "webhook/ledger.h"
 #include "webhook/server.h"
 #include "webhook/verdicts.h"
 
@@ -30,6 +31,8 @@ struct bw_live {
     size_t n_accesses;
     struct bw_catalog *catalog;
     struct bw_verdicts *verdicts;
+    struct bw_ledger *ledger;    /* NULL: nobody can ask for what it holds */
+    char pod[256];               /* the host's name, in a cluster the pod's */
     struct bw_kube_client *kube; /* NULL: there is no API server to ask; the next ones are of it */
     struct bw_kube_lookup *lookup;
     struct bw_events *events;

@@ -57,6 +57,8 @@ static int start_server(struct bw_live *live, struct bw_services *services, stru
         .namespaces = live->namespaces,
         .nodes = live->nodes,
         .events = live->events,
+        .ledger = live->ledger,
+        .pod = live->pod,
     };
     struct bw_server *server = NULL;
     if (bw_server_create(&server, live->first, services, err) != 0) {
@@ -75,7 +77,8 @@ static int serve_until_stopped(struct bw_live *live, struct bw_error *err)
     }
     bw_log(BW_LOG_INFO, "serving", BW_F("address", bw_server_address(live->server)),
            BW_F("health", bw_server_health_address(live->server)),
-           BW_F("metrics", bw_server_metrics_address(live->server)), BW_F("version", BREAKWATER_VERSION),
+           BW_F("metrics", bw_server_metrics_address(live->server)),
+           BW_F("debug", bw_server_debug_address(live->server)), BW_F("version", BREAKWATER_VERSION),
            BW_F("bundles", live->bundles_path), BW_F("cache", live->first->cache_dir));
     int status = bw_server_run(live->server, err);
     (void)pthread_kill(signals, SIGUSR2);

@@ -398,6 +398,9 @@ static int judge_variant(struct bw_admission *at, struct bw_subject *subject, si
         .at_once = blocking,
     };
     into->digest = variant->digest;
+    if (variant->previous != NULL) {
+        into->previous = variant->previous->digest;
+    }
     into->platform = subject->n_variants < 2 || variant->platform.os == NULL
                          ? ""
                          : bw_platform_text(&variant->platform, &at->arena); /* for messages */
@@ -443,6 +446,7 @@ static void judge(struct bw_admission *at, struct bw_subject *subject, const str
     }
     subject->n_variants = image->n_variants;
     subject->stale = image->stale;
+    subject->tag_current = image->tag_current;
     for (size_t i = 0; i < image->n_variants; i++) {
         int status = judge_variant(at, subject, i, &image->variants[i], image->tag_current, blocking);
         if (status < 0) {

@@ -24,8 +24,11 @@ struct bw_services {         /* built in cli/serve.c, borrowed here; all safe to
     struct bw_kube_lookup *lookup;                /* single objects; NULL: there is no API server to ask */
     struct bw_metadata_store *namespaces, *nodes; /* as watched; NULL: they are not */
     struct bw_events *events;                     /* NULL: none are written */
+    struct bw_ledger *ledger;                     /* NULL: nothing is remembered */
+    const char *pod;                              /* who answers, for the audit log; NULL: not told */
 };
 
+struct bw_ledger;   /* the last admissions: ledger.h */
 struct bw_verdicts; /* decisions by (bundle, digest, reference and tag state, platform, configuration): verdicts.h */
 
 struct bw_admission;

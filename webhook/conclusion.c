@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "webhook/account.h"
 #include "webhook/admission_internal.h"
+#include "webhook/ledger.h"
 #include "webhook/notice.h"
 
 #include <stdio.h>
@@ -120,6 +121,10 @@ static size_t annotate(struct bw_admission *at, const struct bw_outcome *outcome
     if (at->result.images != NULL) {
         notes[n++] = (struct bw_annotation){"images", at->result.images};
     }
+    if (at->services->pod != NULL) { /* whom to ask for an explanation, and for which */
+        notes[n++] = (struct bw_annotation){"pod", at->services->pod};
+        notes[n++] = (struct bw_annotation){"uid", at->head.uid};
+    }
     return n;
 }
 
@@ -201,6 +206,7 @@ void bw_admission_answer(struct bw_admission *at, const struct bw_outcome *outco
     bw_account_images(at->subjects, at->n_subjects);
     const struct bw_outcome_inputs inputs = inputs_of(at, false);
     bw_notice_post(at->services->events, &inputs, outcome);
+    bw_ledger_add(at->services->ledger, at->bundles, &inputs, outcome);
     at->done = true;
 }
 

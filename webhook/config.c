@@ -216,7 +216,8 @@ static void check_whole(struct bw_config_reader *reader, const struct bw_config 
 {
     const char *const listeners[][2] = {{"/server/listen", config->listen},
                                         {"/server/healthListen", config->health_listen},
-                                        {"/server/metricsListen", config->metrics_listen}};
+                                        {"/server/metricsListen", config->metrics_listen},
+                                        {"/server/debugListen", config->debug_listen}};
     for (size_t i = 0; i < BW_LENGTH(listeners); i++)
         for (size_t k = 0; k < i; k++)
             if (listeners[i][1] && listeners[k][1] && strcmp(listeners[i][1], listeners[k][1]) == 0 &&

@@ -36,6 +36,7 @@ enum bw_kubernetes_use { BW_KUBERNETES_AUTO, BW_KUBERNETES_ON, BW_KUBERNETES_OFF
 struct bw_config {
     /* server */
     const char *listen, *health_listen, *metrics_listen; /* "ADDRESS:PORT" */
+    const char *debug_listen;                            /* the same, a loopback address; NULL: none */
     uint64_t max_request_bytes;
     unsigned max_in_flight, event_loops, max_connections;
     int64_t shutdown_delay_ms, shutdown_timeout_ms;

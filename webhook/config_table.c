@@ -56,6 +56,18 @@ static int check_path(const char *text, struct bw_error *err)
     return text[0] == '/' ? 0 : bw_error_set(err, BW_EINPUT, "expected an absolute path, found \"%.80s\"", text);
 }
 
+static int check_loopback(const char *text, struct bw_error *err)
+{
+    char host[INET_ADDRSTRLEN] = "";
+    struct in_addr address;
+    size_t len = strcspn(text, ":");
+    memcpy(host, text, len < sizeof(host) ? len : 0);
+    return strncmp(text, "[::1]:", 6) == 0 || (strncmp(host, "127.", 4) == 0 && inet_pton(AF_INET, host, &address) == 1)
+               ? 0
+               : bw_error_set(err, BW_EINPUT,
+                              "expected a loopback address like 127.0.0.1:8082 or [::1]:8082, found \"%.80s\"", text);
+}
+
 static int check_network(const char *text, struct bw_error *err)
 {
     char address[64];
@@ -182,6 +194,14 @@ static const struct bw_key keys[] = {
      OF_CONFIG(metrics_listen),
      .default_text = ":8080",
      .doc = "Plain HTTP: /metrics for Prometheus."},
+    {.path = "server.debugListen",
+     .kind = BW_KEY_ADDRESS,
+     OF_CONFIG(debug_listen),
+     .default_text = "127.0.0.1:8082",
+     .may_be_empty = true,
+     .check = check_loopback,
+     .doc = "Plain HTTP: /debug/explain?uid=UID tells how an admission was decided. A loopback address, for kubectl "
+            "port-forward; empty: none."},
     {.path = "server.maxRequestBytes",
      .kind = BW_KEY_SIZE,
      OF_CONFIG(max_request_bytes),

@@ -41,7 +41,7 @@ struct bw_key {
     const char *const *choice_aliases; /* pairs: another word and the choice it stands for */
     bool any_case;                     /* of choices */
     bool required;                     /* of a member */
-    bool may_be_empty;                 /* TEXT: "" is as if it were not there */
+    bool may_be_empty;                 /* TEXT, ADDRESS: "" is nothing, whatever the default */
     uint64_t min, max; /* COUNT, SIZE in bytes, DURATION and SECONDS in milliseconds; TEXTS, LIST: how many */
     /* TEXTS and TEXT: what each has to be. -1 with what is expected. */
     int (*check)(const char *text, struct bw_error *err);

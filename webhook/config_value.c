@@ -236,8 +236,10 @@ static int read_text(const char **out, struct bw_config_reader *reader, const st
     struct bw_error err;
     if (!text)
         return bw_config_wrong_type(reader, pointer, "text (in quotes, if it looks like something else)", node);
-    if (!json_string_length(node) && key->may_be_empty)
+    if (!json_string_length(node) && key->may_be_empty) {
+        *out = NULL;
         return 0;
+    }
     if (strlen(text) != json_string_length(node) || !text[0])
         return bw_config_wrong_type(reader, pointer, "a text that is not empty and holds no NUL", node);
     if (key->kind == BW_KEY_ADDRESS && !is_address(text)) {

@@ -119,6 +119,7 @@ static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *me
         switch (message->kind) {
         case BW_LOOP_JOB:
             on_job(loop, message->job);
+            bw_debug_step(loop, message->job);
             break;
         case BW_LOOP_CONNECTION:
             adopt(loop, message->fd);
@@ -356,6 +357,7 @@ static void begin(struct bw_loop *loop)
     h2o_context_init(&loop->context, h2o_evloop_create(), &server->conf);
     h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, on_messages);
     h2o_linklist_init_anchor(&loop->parked);
+    h2o_linklist_init_anchor(&loop->asked);
     loop->webhook = (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = server->webhook.hosts};
     loop->tick.cb = on_tick;
     loop->second.cb = on_second;
@@ -367,13 +369,18 @@ static void begin(struct bw_loop *loop)
         bw_listener_start(&server->webhook, loop);
         bw_listener_start(&server->health, loop);
         bw_listener_start(&server->metrics, loop);
+        if (server->debug.fd >= 0) {
+            bw_listener_start(&server->debug, loop);
+        }
     }
 }
 
 static unsigned open_connections(const struct bw_loop *loop)
 {
     unsigned n = __atomic_load_n(&loop->connections, __ATOMIC_RELAXED);
-    return loop->number != 0 ? n : n + loop->server->health.connections + loop->server->metrics.connections;
+    const struct bw_server *server = loop->server;
+    return loop->number != 0 ? n
+                             : n + server->health.connections + server->metrics.connections + server->debug.connections;
 }
 
 /* The end: what is parked is answered with what is known, everything else is cut. */
@@ -384,6 +391,7 @@ static void leave(struct bw_loop *loop)
     while (!h2o_linklist_is_empty(&loop->parked)) {
         bw_parked_finish(H2O_STRUCT_FROM_MEMBER(struct bw_parked, link, loop->parked.next), BW_END_DEADLINE);
     }
+    bw_debug_leave(loop);
     while (open_connections(loop) > 0 && !bw_deadline_passed(end)) {
         sweep_connections(loop, true);
         (void)h2o_evloop_run(loop->context.loop, 20);
@@ -396,6 +404,7 @@ static void dispose(struct bw_loop *loop)
         close_listener(&loop->server->webhook);
         close_listener(&loop->server->health);
         close_listener(&loop->server->metrics);
+        close_listener(&loop->server->debug);
     }
     set_receiving(loop, false);
     (void)h2o_evloop_run(loop->context.loop, 0); /* messages sent until now; closed sockets are freed here */

@@ -37,6 +37,7 @@ struct bw_loop {
     h2o_accept_ctx_t webhook;
     h2o_timeout_entry_t tick, second;
     h2o_linklist_t parked; /* of struct bw_parked */
+    h2o_linklist_t asked;  /* requests for explanations (debug.c) */
     struct bw_retired_tls retired[BW_RETIRED];
     unsigned connections; /* atomic: read by the accepting loop */
     bool draining;        /* answers close their connection, idle connections are closed */
@@ -64,12 +65,13 @@ struct bw_check {
 struct bw_server {
     const struct bw_services *services;
     struct bw_worker *bundle_worker;
+    struct bw_worker *explain_worker; /* NULL: nobody can ask */
     uint64_t max_request_bytes;
     unsigned max_in_flight, max_connections, n_loops;
     int64_t shutdown_delay_ms, shutdown_timeout_ms;
     h2o_globalconf_t conf;
     struct bw_loop loops[BW_MAX_LOOPS];
-    struct bw_listener webhook, health, metrics;
+    struct bw_listener webhook, health, metrics, debug; /* debug may be absent: its fd is -1 */
     SSL_CTX *tls;
     int64_t certificate_ends_s; /* atomic */
     unsigned in_flight;         /* atomic: admissions begun and not gone */
@@ -110,5 +112,19 @@ void bw_parked_step(struct bw_parked *parked);                          /* a job
 void bw_parked_finish(struct bw_parked *parked, enum bw_admission_end); /* answers with what is known */
 void bw_parked_drop(struct bw_parked *parked);                          /* its client has gone */
 void bw_routes_count_reload_error(void);
+
+/* debug.c */
+int bw_debug_answer(struct bw_server *server, h2o_req_t *req);
+void bw_debug_step(struct bw_loop *loop, uint64_t job); /* an explanation may be there */
+void bw_debug_leave(struct bw_loop *loop);              /* the end: who still waits gets none */
+
+/* sending.c */
+struct bw_loop *bw_loop_of(const h2o_req_t *req);
+bool bw_path_is(const h2o_req_t *req, const char *path); /* but for its query */
+bool bw_method_is(const h2o_req_t *req, const char *method);
+/* The bytes have to live until they are sent. */
+void bw_send_bytes(h2o_req_t *req, int status, const char *reason, const char *type, const char *bytes, size_t len);
+int bw_send_text(h2o_req_t *req, int status, const char *reason, const char *text); /* copied; 0 */
+int bw_send_not_allowed(h2o_req_t *req, const char *allow);
 
 #endif

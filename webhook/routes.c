@@ -1,5 +1,5 @@
 /* What is answered where: /validate, /validate-bundle and /validate-namespace on the webhook's port, /livez /readyz
- * /healthz /version on the health port, /metrics. */
+ * /healthz /version on the health port, /metrics; /debug/explain is in debug.c. */
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/metrics.h"
@@ -75,52 +75,6 @@ void bw_routes_count_reload_error(void)
     bw_metric_add(&reload_errors_total, 1, NULL);
 }
 
-/* ---- sending ---- */
-
-static struct bw_loop *loop_of(const h2o_req_t *req)
-{
-    return H2O_STRUCT_FROM_MEMBER(struct bw_loop, context, req->conn->ctx);
-}
-
-static void send_bytes(h2o_req_t *req, int status, const char *reason, const char *type, const char *bytes, size_t len)
-{
-    static h2o_generator_t generator = {NULL, NULL};
-    h2o_iovec_t body = h2o_iovec_init(bytes, len);
-    req->res.status = status;
-    req->res.reason = reason;
-    req->res.content_length = len;
-    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
-    if (loop_of(req)->draining) {
-        req->http1_is_persistent = 0;
-    }
-    h2o_start_response(req, &generator);
-    h2o_send(req, &body, 1, H2O_SEND_STATE_FINAL);
-}
-
-static int send_text(h2o_req_t *req, int status, const char *reason, const char *text)
-{
-    h2o_iovec_t copy = h2o_strdup(&req->pool, text, SIZE_MAX);
-    send_bytes(req, status, reason, "text/plain; charset=utf-8", copy.base, copy.len);
-    return 0;
-}
-
-static bool path_is(const h2o_req_t *req, const char *path)
-{
-    size_t len = req->query_at == SIZE_MAX ? req->path.len : req->query_at;
-    return len == strlen(path) && memcmp(req->path.base, path, len) == 0;
-}
-
-static bool method_is(const h2o_req_t *req, const char *method)
-{
-    return h2o_memis(req->method.base, req->method.len, method, strlen(method));
-}
-
-static int not_allowed(h2o_req_t *req, const char *allow)
-{
-    h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("allow"), 0, NULL, allow, strlen(allow));
-    return send_text(req, 405, "Method Not Allowed", "method not allowed\n");
-}
-
 /* ---- admissions ---- */
 
 static void answer(struct bw_parked *parked, const struct bw_admit_result *result)
@@ -138,9 +92,9 @@ static void answer(struct bw_parked *parked, const struct bw_admit_result *resul
                          : result->http_status == 400 ? "Bad Request"
                          : result->http_status == 503 ? "Service Unavailable"
                                                       : "Internal Server Error";
-    send_bytes(parked->req, result->http_status, reason,
-               result->http_status == 200 ? "application/json" : "text/plain; charset=utf-8", result->body,
-               result->len);
+    bw_send_bytes(parked->req, result->http_status, reason,
+                  result->http_status == 200 ? "application/json" : "text/plain; charset=utf-8", result->body,
+                  result->len);
 }
 
 void bw_parked_step(struct bw_parked *parked)
@@ -179,7 +133,7 @@ void bw_parked_drop(struct bw_parked *parked)
     parked->answered = true;
     parked->req->http1_is_persistent = 0;
     bw_account_gone(bw_monotonic_ms() - parked->began_ms);
-    (void)send_text(parked->req, 503, "Service Unavailable", "the client went away\n");
+    (void)bw_send_text(parked->req, 503, "Service Unavailable", "the client went away\n");
 }
 
 /* The request is over: answered, or its client has gone. */
@@ -268,7 +222,7 @@ static const struct endpoint endpoints[] = {
 static const struct endpoint *find_endpoint(const h2o_req_t *req)
 {
     for (size_t i = 0; i < BW_LENGTH(endpoints); i++) {
-        if (path_is(req, endpoints[i].path)) {
+        if (bw_path_is(req, endpoints[i].path)) {
             return &endpoints[i];
         }
     }
@@ -278,20 +232,20 @@ static const struct endpoint *find_endpoint(const h2o_req_t *req)
 static int on_validate(h2o_handler_t *self, h2o_req_t *req)
 {
     struct bw_server *server = ((struct handler *)self)->server;
-    struct bw_loop *loop = loop_of(req);
+    struct bw_loop *loop = bw_loop_of(req);
     const struct endpoint *endpoint = find_endpoint(req);
     if (endpoint == NULL) {
-        return send_text(req, 404, "Not Found",
-                         "AdmissionReviews go to /validate, /validate-bundle or /validate-namespace\n");
+        return bw_send_text(req, 404, "Not Found",
+                            "AdmissionReviews go to /validate, /validate-bundle or /validate-namespace\n");
     }
-    if (!method_is(req, "POST")) {
-        return not_allowed(req, "POST");
+    if (!bw_method_is(req, "POST")) {
+        return bw_send_not_allowed(req, "POST");
     }
     if (!is_json(req)) {
-        return send_text(req, 415, "Unsupported Media Type", "an AdmissionReview is application/json\n");
+        return bw_send_text(req, 415, "Unsupported Media Type", "an AdmissionReview is application/json\n");
     }
     if (req->entity.base == NULL || req->entity.len == 0) {
-        return send_text(req, 400, "Bad Request", "the body is empty\n");
+        return bw_send_text(req, 400, "Bad Request", "the body is empty\n");
     }
     bool query = req->query_at != SIZE_MAX;
     int64_t elapsed = elapsed_ms(req);
@@ -327,10 +281,10 @@ static bool is_live(const struct bw_server *server)
 static int send_live(h2o_req_t *req, const struct bw_server *server, bool verbose)
 {
     bool live = is_live(server);
-    return send_text(req, live ? 200 : 503, live ? "OK" : "Service Unavailable",
-                     !live     ? "[-] event loops: one makes no progress\n"
-                     : verbose ? "[+] event loops\n"
-                               : "ok\n");
+    return bw_send_text(req, live ? 200 : 503, live ? "OK" : "Service Unavailable",
+                        !live     ? "[-] event loops: one makes no progress\n"
+                        : verbose ? "[+] event loops\n"
+                                  : "ok\n");
 }
 
 /* Writes a line per check; whether all are ready. */
@@ -355,33 +309,38 @@ static int on_health(h2o_handler_t *self, h2o_req_t *req)
     static const char query[] = "?verbose";
     bool verbose = req->query_at != SIZE_MAX && req->path.len - req->query_at >= sizeof(query) - 1 &&
                    memcmp(req->path.base + req->query_at, query, sizeof(query) - 1) == 0;
-    if (!method_is(req, "GET") && !method_is(req, "HEAD")) {
-        return not_allowed(req, "GET, HEAD");
+    if (!bw_method_is(req, "GET") && !bw_method_is(req, "HEAD")) {
+        return bw_send_not_allowed(req, "GET, HEAD");
     }
-    if (path_is(req, "/livez") || path_is(req, "/healthz")) {
+    if (bw_path_is(req, "/livez") || bw_path_is(req, "/healthz")) {
         return send_live(req, server, verbose);
     }
-    if (path_is(req, "/version")) {
-        return send_text(req, 200, "OK", "breakwater " BREAKWATER_VERSION "\n");
+    if (bw_path_is(req, "/version")) {
+        return bw_send_text(req, 200, "OK", "breakwater " BREAKWATER_VERSION "\n");
     }
-    if (!path_is(req, "/readyz")) {
-        return send_text(req, 404, "Not Found", "/livez, /readyz, /healthz, /version\n");
+    if (!bw_path_is(req, "/readyz")) {
+        return bw_send_text(req, 404, "Not Found", "/livez, /readyz, /healthz, /version\n");
     }
     BW_BUF_SCOPE text;
     bw_buf_init(&text, 4096);
     bool ready = write_checks(server, &text);
-    return send_text(req, ready ? 200 : 503, ready ? "OK" : "Service Unavailable",
-                     ready && !verbose ? "ok\n" : text.data);
+    return bw_send_text(req, ready ? 200 : 503, ready ? "OK" : "Service Unavailable",
+                        ready && !verbose ? "ok\n" : text.data);
+}
+
+static int on_debug(h2o_handler_t *self, h2o_req_t *req)
+{
+    return bw_debug_answer(((struct handler *)self)->server, req);
 }
 
 static int on_metrics(h2o_handler_t *self, h2o_req_t *req)
 {
     struct bw_server *server = ((struct handler *)self)->server;
-    if (!method_is(req, "GET") && !method_is(req, "HEAD")) {
-        return not_allowed(req, "GET, HEAD");
+    if (!bw_method_is(req, "GET") && !bw_method_is(req, "HEAD")) {
+        return bw_send_not_allowed(req, "GET, HEAD");
     }
-    if (!path_is(req, "/metrics")) {
-        return send_text(req, 404, "Not Found", "/metrics\n");
+    if (!bw_path_is(req, "/metrics")) {
+        return bw_send_text(req, 404, "Not Found", "/metrics\n");
     }
     BW_BUF_SCOPE text;
     bw_buf_init(&text, MAX_METRICS_BYTES);
@@ -389,7 +348,7 @@ static int on_metrics(h2o_handler_t *self, h2o_req_t *req)
     bw_process_meter();
     bw_metrics_write(&text);
     h2o_iovec_t copy = h2o_strdup(&req->pool, text.len == 0 ? "" : text.data, text.len);
-    send_bytes(req, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", copy.base, copy.len);
+    bw_send_bytes(req, 200, "OK", "text/plain; version=0.0.4; charset=utf-8", copy.base, copy.len);
     return 0;
 }
 
@@ -410,4 +369,5 @@ void bw_routes_register(struct bw_server *server)
     add_handler(server, &server->webhook, "webhook", on_validate);
     add_handler(server, &server->health, "health", on_health);
     add_handler(server, &server->metrics, "metrics", on_metrics);
+    add_handler(server, &server->debug, "debug", on_debug);
 }

@@ -102,6 +102,11 @@ const char *bw_server_metrics_address(const struct bw_server *server)
     return server->metrics.address;
 }
 
+const char *bw_server_debug_address(const struct bw_server *server)
+{
+    return server->debug.address;
+}
+
 /* ---- making ---- */
 
 /* An expired certificate is served all the same: a missing endpoint would not be better. */
@@ -127,6 +132,20 @@ static void configure(struct bw_server *server)
     server->registered = true;
 }
 
+/* Only people need it: one that cannot be had is no reason not to serve. */
+static int open_debug(struct bw_server *server, const struct bw_config *config, struct bw_error *err)
+{
+    struct bw_error fault = {0};
+    if (config->debug_listen == NULL || server->services->ledger == NULL) {
+        return 0;
+    }
+    if (bind_listener(server, &server->debug, config->debug_listen, &fault) != 0) {
+        bw_log(BW_LOG_WARN, "there will be no /debug/explain", BW_F("error", fault.message));
+        return 0;
+    }
+    return bw_worker_create(&server->explain_worker, BW_MAX_EXPLAIN_QUEUE, bw_server_job_done, server, err);
+}
+
 int bw_server_create(struct bw_server **out, const struct bw_config *config, const struct bw_services *services,
                      struct bw_error *err)
 {
@@ -143,7 +162,7 @@ int bw_server_create(struct bw_server **out, const struct bw_config *config, con
     server->shutdown_timeout_ms = config->shutdown_timeout_ms;
     server->n_loops = config->event_loops != 0 ? config->event_loops : cores > 1 ? 2 : 1;
     server->n_loops = server->n_loops > BW_MAX_LOOPS ? BW_MAX_LOOPS : server->n_loops;
-    server->webhook.fd = server->health.fd = server->metrics.fd = -1;
+    server->webhook.fd = server->health.fd = server->metrics.fd = server->debug.fd = -1;
     (void)pthread_mutex_init(&server->lock, NULL);
     pthread_condattr_t clock;
     (void)pthread_condattr_init(&clock);
@@ -157,7 +176,8 @@ int bw_server_create(struct bw_server **out, const struct bw_config *config, con
         bw_server_destroy(server);
         return -1;
     }
-    if (bw_worker_create(&server->bundle_worker, BW_MAX_BUNDLE_REVIEWS, bw_server_job_done, server, err) != 0) {
+    if (bw_worker_create(&server->bundle_worker, BW_MAX_BUNDLE_REVIEWS, bw_server_job_done, server, err) != 0 ||
+        open_debug(server, config, err) != 0) {
         bw_server_destroy(server);
         return -1;
     }
@@ -177,13 +197,14 @@ void bw_server_destroy(struct bw_server *server)
     if (server == NULL) {
         return;
     }
-    struct bw_listener *listeners[] = {&server->webhook, &server->health, &server->metrics};
+    struct bw_listener *listeners[] = {&server->webhook, &server->health, &server->metrics, &server->debug};
     for (size_t i = 0; i < BW_LENGTH(listeners); i++) {
         if (listeners[i]->fd >= 0) {
             (void)close(listeners[i]->fd);
         }
     }
     bw_worker_destroy(server->bundle_worker);
+    bw_worker_destroy(server->explain_worker);
     SSL_CTX_free(server->tls);
     if (server->held) {
         return; /* connections that outlived the drain still refer to it; the process is about to end */
@@ -292,6 +313,8 @@ int bw_server_run(struct bw_server *server, struct bw_error *err)
         pause_for(server, 50);
     }
     end_loops(server, 0);
+    bw_worker_destroy(server->explain_worker); /* before the catalog, which it asks */
+    server->explain_worker = NULL;
     return 0;
 }
 

@@ -3,7 +3,8 @@
 
 #include "webhook/admit.h"
 
-/* The only room that includes H2O: loops, listeners (TLS webhook, plain health and metrics), start and orderly stop. */
+/* The only room that includes H2O: loops, listeners (TLS webhook, plain health, metrics and debug), start and orderly
+ * stop. */
 struct bw_server;
 
 int bw_server_create(struct bw_server **out, const struct bw_config *config, const struct bw_services *services,
@@ -12,6 +13,7 @@ int bw_server_create(struct bw_server **out, const struct bw_config *config, con
 const char *bw_server_address(const struct bw_server *server);
 const char *bw_server_health_address(const struct bw_server *server);
 const char *bw_server_metrics_address(const struct bw_server *server);
+const char *bw_server_debug_address(const struct bw_server *server); /* "": there is none */
 /* Serves until bw_server_stop; returns after the drain. Blocks the caller, which handles signals elsewhere. */
 int bw_server_run(struct bw_server *server, struct bw_error *err) BW_MUST_CHECK;
 void bw_server_stop(struct bw_server *server, bool at_once); /* any thread; safe to call twice */

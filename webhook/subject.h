@@ -11,6 +11,7 @@ enum bw_subject_state { BW_SUBJECT_OPEN, BW_SUBJECT_DECIDED, BW_SUBJECT_FAULTY, 
 struct bw_subject_variant { /* one image of an index */
     struct bw_digest digest;
     const char *platform;       /* "linux/arm64" */
+    struct bw_digest previous;  /* what the tag led to before; text "": none is known, or the bundle does not ask */
     struct bw_verdict *verdict; /* retained; NULL while it is evaluated */
 };
 
@@ -19,7 +20,7 @@ struct bw_subject {
     size_t n_fields;                  /* how many do */
     struct bw_reference reference;
     const char *written; /* as the object names it; NULL when it is no reference */
-    bool treated, stale;
+    bool treated, stale, tag_current;
     struct bw_treatment treatment;
     enum bw_subject_state state;
     struct bw_subject_variant *variants; /* DECIDED; none: nothing speaks against it */

@@ -131,6 +131,12 @@ struct bw_report *bw_catalog_look(struct bw_catalog *catalog, const struct bw_di
     return found;
 }
 
+struct bw_report *bw_catalog_find_report(struct bw_catalog *catalog, const struct bw_digest *digest,
+                                         const struct bw_needs *needs)
+{
+    return bw_catalog_look(catalog, digest, needs, true, NULL);
+}
+
 /* ---- what is known of a reference ---- */
 
 bool bw_catalog_manifest_complete(struct bw_catalog *catalog, const struct bw_digest *digest, int depth)

@@ -89,6 +89,11 @@ void bw_image_answer_clear(struct bw_image_answer *answer);
 int bw_catalog_wait(struct bw_image_answer *out, struct bw_catalog *catalog, const struct bw_image_question *question,
                     struct bw_arena *arena, struct bw_deadline deadline, struct bw_error *err) BW_MUST_CHECK;
 
+/* The report of a digest from whatever store has it, slow ones too, if it covers the needs; retained, or NULL. Nobody's
+ * right to see it is asked for: not for admissions. */
+struct bw_report *bw_catalog_find_report(struct bw_catalog *catalog, const struct bw_digest *digest,
+                                         const struct bw_needs *needs);
+
 struct bw_catalog_counts { /* since the start, but for the last two */
     uint64_t memory_hits, store_hits, analyses, failures, joined, store_faults;
     unsigned running, queued;

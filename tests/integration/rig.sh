@@ -80,7 +80,7 @@ serve_start() {
     mkdir -p "$dir/bundles"
     serve_certificate
     {
-        printf 'server: {listen: "127.0.0.1:0", healthListen: "127.0.0.1:0", metricsListen: "127.0.0.1:0"}\n'
+        printf 'server: {listen: "127.0.0.1:0", healthListen: "127.0.0.1:0", metricsListen: "127.0.0.1:0", debugListen: "127.0.0.1:0"}\n'
         printf 'tls: {certFile: %s, keyFile: %s}\n' "$BW_TMP/certs/tls.crt" "$BW_TMP/certs/tls.key"
         printf 'bundles: {dir: %s}\nshutdown: {delay: 0s}\n' "$dir/bundles"
         cat

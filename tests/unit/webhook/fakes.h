@@ -155,6 +155,27 @@ void bw_image_answer_clear(struct bw_image_answer *answer)
     }
 }
 
+struct bw_report *bw_catalog_find_report(struct bw_catalog *catalog, const struct bw_digest *digest,
+                                         const struct bw_needs *needs)
+{
+    struct bw_report *found = NULL;
+    (void)catalog;
+    (void)needs;
+    pthread_mutex_lock(&fake.lock);
+    for (size_t i = 0; i < fake.n_images; i++) {
+        const char *dockerfile = fake.images[i].dockerfile;
+        struct bw_digest own = {.text = ""};
+        if (dockerfile != NULL) {
+            bw_digest_of(&own, dockerfile, strlen(dockerfile));
+        }
+        if (found == NULL && bw_digest_equal(&own, digest)) {
+            found = fake_report(&fake.images[i], dockerfile);
+        }
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return found;
+}
+
 struct bw_catalog_counts bw_catalog_counts(struct bw_catalog *catalog)
 {
     (void)catalog;

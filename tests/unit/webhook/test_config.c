@@ -141,6 +141,25 @@ static void every_kind_of_value_is_read(void **state)
     }
 }
 
+static void debug_port_can_be_left_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *address;
+    } rows[] = {{"", "127.0.0.1:8082"},
+                {"server: {debugListen: '[::1]:1'}\n", "[::1]:1"},
+                {"server: {debugListen: '127.1.2.3:0'}\n", "127.1.2.3:0"},
+                {"server: {debugListen: ''}\n", NULL}};
+    for (size_t i = 0; i < BW_LENGTH(rows); i++) {
+        load(rows[i].text);
+        assert_int_equal(config->debug_listen == NULL, rows[i].address == NULL);
+        if (rows[i].address != NULL)
+            assert_string_equal(config->debug_listen, rows[i].address);
+        bw_config_release(config);
+        config = NULL;
+    }
+}
+
 static void faults_carry_place_and_suggestion(void **state)
 {
     (void)state;
@@ -170,6 +189,9 @@ static void faults_carry_place_and_suggestion(void **state)
         {"log: {admits: 1/0}\n", "/log/admits", "value_invalid", 1, "all, none or 1/N", NULL},
         {"server: {listen: '8443'}\n", "/server/listen", "value_invalid", 1, "[HOST]:PORT", NULL},
         {"server: {listen: '::1:8443'}\n", "/server/listen", "value_invalid", 1, "[HOST]:PORT", NULL},
+        {"server: {debugListen: ':8082'}\n", "/server/debugListen", "value_invalid", 1, "loopback", NULL},
+        {"server: {debugListen: '127.0.0.example:80'}\n", "/server/debugListen", "value_invalid", 1, "loopback", NULL},
+        {"server: {debugListen: '[::]:8082'}\n", "/server/debugListen", "value_invalid", 1, "loopback", NULL},
         {"server: {listen: ':8081'}\n", "/server/healthListen", "value_invalid", 0, "another listener", NULL},
         {"messageHint: ''\n", "/messageHint", "value_invalid", 1, "not empty", NULL},
         {"registry: {hosts: {'https://x': {}}}\n", "/registry/hosts/https:~1~1x", "value_invalid", 1, "no scheme",
@@ -374,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_gives_the_defaults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_kind_of_value_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(debug_port_can_be_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(faults_carry_place_and_suggestion, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_fault_is_reported_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_faults_is_counted, set_up, tear_down),

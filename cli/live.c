@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/metrics.h"
+#include "webhook/account.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,7 @@ int bw_live_begin(struct bw_live *live, const struct bw_arguments *arguments)
     bw_log_set_level(live->first->log_level);
     live->bundles_path = live->first->bundles_dir;
     bw_slot_replace(&live->config, bw_config_retain(live->first));
+    bw_account_exemptions(NULL, live->first);
     bw_metric_set(&config_reloaded, 1, NULL);
     return 0;
 }
@@ -451,6 +453,9 @@ static int reload_config(struct bw_live *live, struct bw_error *err)
     }
     bw_log_set_level(config->log_level);
     log_fixed(live->first, config);
+    struct bw_config *old = bw_slot_acquire(&live->config);
+    bw_account_exemptions(old, config);
+    bw_config_release(old);
     bw_slot_replace(&live->config, config);
     return 0;
 }

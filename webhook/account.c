@@ -41,6 +41,25 @@ static struct bw_metric findings_total = {
     .labels = {"gate", "trigger", "action"},
 };
 
+static struct bw_metric break_glass_total = {
+    .name = "breakwater_break_glass_total",
+    .help = "Admissions by the mode breakglass, by namespace; dry runs left out.",
+    .kind = BW_METRIC_COUNTER,
+    .labels = {"namespace"},
+};
+static struct bw_metric exemption_hits_total = {
+    .name = "breakwater_exemption_hits_total",
+    .help = "Images that an exemption admitted.",
+    .kind = BW_METRIC_COUNTER,
+    .labels = {"id"},
+};
+static struct bw_metric exemption_end = {
+    .name = "breakwater_exemption_expires_timestamp_seconds",
+    .help = "When each configured exemption ends, as seconds since 1970.",
+    .kind = BW_METRIC_GAUGE,
+    .labels = {"id"},
+};
+
 /* Every n-th admit is logged; denials and whatever else is out of the ordinary always are. */
 static bool is_logged(const struct bw_admit_result *result, const char *admits)
 {
@@ -60,18 +79,22 @@ void bw_account_admission(const struct bw_admit_result *result, const char *admi
                           int64_t deadline_ms)
 {
     const char *dry_run = result->dry_run ? "true" : "false";
+    bool broken = !result->dry_run && strcmp(result->decision, "break-glass") == 0;
     if (is_logged(result, admits)) {
-        bw_log(BW_LOG_INFO, "admission", BW_F("requestUID", result->uid), BW_F("namespace", result->namespace),
-               BW_F("kind", result->kind), BW_F("name", result->name), BW_F("operation", result->operation),
-               BW_F("user", result->username), BW_FJ("dryRun", dry_run), BW_FJ("images", result->images),
-               BW_F("decision", result->decision), BW_F("reason", result->reason), BW_F("mode", result->mode),
-               BW_F("selector", result->selector), BW_F("bundle", result->bundle), BW_FI("durationMs", took_ms),
-               BW_FI("deadlineMs", deadline_ms), BW_F("detail", result->detail));
+        bw_log(broken ? BW_LOG_WARN : BW_LOG_INFO, "admission", BW_F("requestUID", result->uid),
+               BW_F("namespace", result->namespace), BW_F("kind", result->kind), BW_F("name", result->name),
+               BW_F("operation", result->operation), BW_F("user", result->username), BW_FJ("dryRun", dry_run),
+               BW_FJ("images", result->images), BW_F("decision", result->decision), BW_F("reason", result->reason),
+               BW_F("mode", result->mode), BW_F("selector", result->selector), BW_F("bundle", result->bundle),
+               BW_FI("durationMs", took_ms), BW_FI("deadlineMs", deadline_ms), BW_F("detail", result->detail));
     }
     bw_metric_add(
         &requests_total, 1,
         BW_LABELS(result->resource, result->operation, result->decision, result->reason, result->mode, dry_run));
     bw_metric_observe(&duration_seconds, (double)took_ms / 1000, BW_LABELS(result->decision));
+    if (broken) {
+        bw_metric_add(&break_glass_total, 1, BW_LABELS(result->namespace));
+    }
 }
 
 void bw_account_deadline(const struct bw_admit_result *result)
@@ -101,6 +124,9 @@ void bw_account_images(const struct bw_subject *subjects, size_t n_subjects)
 {
     for (size_t i = 0; i < n_subjects; i++) {
         const struct bw_subject *subject = &subjects[i];
+        if (subject->treatment.exemption != NULL) {
+            bw_metric_add(&exemption_hits_total, 1, BW_LABELS(subject->treatment.exemption->id));
+        }
         if (subject->state != BW_SUBJECT_DECIDED) {
             bw_metric_add(&evaluations_total, 1, BW_LABELS(subject->state == BW_SUBJECT_FAULTY ? "error" : "pending"));
         }
@@ -109,5 +135,15 @@ void bw_account_images(const struct bw_subject *subjects, size_t n_subjects)
                 account_verdict(subject->variants[j].verdict);
             }
         }
+    }
+}
+
+void bw_account_exemptions(const struct bw_config *old, const struct bw_config *now)
+{
+    for (size_t i = 0; old != NULL && i < old->n_exemptions; i++) {
+        bw_metric_remove(&exemption_end, BW_LABELS(old->exemptions[i].id));
+    }
+    for (size_t i = 0; i < now->n_exemptions; i++) {
+        bw_metric_set(&exemption_end, (double)now->exemptions[i].expires_s, BW_LABELS(now->exemptions[i].id));
     }
 }

@@ -13,5 +13,7 @@ void bw_account_deadline(const struct bw_admit_result *result); /* its time was 
 void bw_account_gone(int64_t took_ms);                          /* nobody reads the answer */
 /* What became of the images of an admission that is decided. */
 void bw_account_images(const struct bw_subject *subjects, size_t n_subjects);
+/* When exemptions end: of the configuration that is in force from now on. old: the one before; NULL: none was. */
+void bw_account_exemptions(const struct bw_config *old, const struct bw_config *now);
 
 #endif

@@ -6,13 +6,13 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/integration/rig.sh
 . tests/integration/rig.sh
 
-out=$BW_TMP/image layout=$BW_TMP/image/layout root=$BW_TMP/root
-check "the image is built" hack/image --out "$out"
-
-# the same files elsewhere, under another user's habits
-git clone -q --shared . "$BW_TMP/elsewhere"
-git ls-files -coz --exclude-standard | xargs -0 cp --parents -t "$BW_TMP/elsewhere"
-check "and again, in another folder" env TZ=Asia/Tokyo LC_ALL=C bash -c "umask 077; cd '$BW_TMP/elsewhere' && hack/image"
+# twice the same files, in two folders, under two users' habits
+git clone -q --shared . "$BW_TMP/here"
+git ls-files -coz --exclude-standard | xargs -0 cp --parents -t "$BW_TMP/here"
+cp -a "$BW_TMP/here" "$BW_TMP/elsewhere"
+out=$BW_TMP/here/build/image layout=$BW_TMP/here/build/image/layout root=$BW_TMP/root
+check "the image is built" env -C "$BW_TMP/here" hack/image
+check "and again, in another folder" env -C "$BW_TMP/elsewhere" TZ=Asia/Tokyo LC_ALL=C bash -c "umask 077; hack/image"
 check "both have the same digest" cmp "$out/digest" "$BW_TMP/elsewhere/build/image/digest"
 check "and the same SBOM" cmp "$out/sbom.spdx.json" "$BW_TMP/elsewhere/build/image/sbom.spdx.json"
 

@@ -63,6 +63,10 @@
 #define BW_MAX_EXPLAIN_QUEUE      8              /* explanations that wait; people ask for them one by one */
 #define BW_MAX_EXPLAINED_FINDINGS 200000         /* of one answer, 100 MB; images behind it are named alone */
 
+/* admissions that were answered before their images were known, of each loop */
+#define BW_MAX_LATE       256           /* their verdicts come within minutes; of more nothing is told */
+#define BW_MAX_LATE_BYTES (64 * BW_MIB) /* most hold 100 KiB */
+
 /* references */
 #define BW_MAX_REFERENCE_BYTES  4096 /* a pod may write anything; a valid one is below 512 */
 #define BW_MAX_REPOSITORY_BYTES 255  /* distribution specification */
@@ -114,7 +118,7 @@
 #define BW_MAX_BUNDLE_MAP_BYTES (64 * BW_MIB) /* texts of one ConfigMap: its 1 MiB may inflate a thousandfold */
 #define BW_MAX_BUNDLE_MAP_KEYS  1000          /* of one ConfigMap; policies of an organisation are dozens */
 #define BW_MAX_BUNDLES          1000          /* known at a time, good or not */
-#define BW_MAX_BUNDLES_BYTES    (64 * BW_MIB) /* texts of all bundles held, four of the largest */
+#define BW_MAX_BUNDLES_BYTES    (32 * BW_MIB) /* texts of all bundles held, two of the largest: 200 MB compiled */
 #define BW_MAX_BUNDLE_SOURCES   1000          /* ConfigMaps of other namespaces; the own namespace is trusted */
 
 /* tests of bundles */

@@ -273,7 +273,7 @@ static void offer_large(struct bw_bundle_store *store, const char *name, bool ow
 static void all_texts_are_bounded_and_other_namespaces_suffer_first(void **state)
 {
     (void)state;
-    static const char *const names[] = {"a", "b", "c", "d"};
+    static const char *const names[] = {"a", "b", "c"};
     struct bw_bundle_store *store = bw_bundle_store_create(NULL);
     for (size_t i = 0; i < BW_LENGTH(names); i++) {
         offer_large(store, names[i], false, BW_MAX_BUNDLE_BYTES);
@@ -283,12 +283,11 @@ static void all_texts_are_bounded_and_other_namespaces_suffer_first(void **state
     BW_BUF_SCOPE seen;
     bw_buf_init(&seen, 65536);
     write_set(&seen, set);
-    assert_string_equal(seen.data, "*ours<configmap own/ours[k] a<configmap other/a[k] b<configmap other/b[k] "
-                                   "c<configmap other/c[k]");
+    assert_string_equal(seen.data, "*ours<configmap own/ours[k] a<configmap other/a[k]");
     bw_bundle_set_release(set);
     bw_bundle_store_drop(store, "other", "a");
-    offer_large(store, "d", false, BW_MAX_BUNDLE_BYTES); /* the same once more: now there is room */
-    set = bw_bundle_store_make(store, "d");
+    offer_large(store, "b", false, BW_MAX_BUNDLE_BYTES); /* the same once more: now there is room */
+    set = bw_bundle_store_make(store, "b");
     assert_non_null(bw_bundle_set_find(set, NULL));
     bw_bundle_set_release(set);
     bw_bundle_store_destroy(store);

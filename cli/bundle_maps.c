@@ -9,6 +9,7 @@
 #include "k8s/bundle_map.h"
 #include "k8s/metadata.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct collection { /* the ConfigMaps of one namespace, or of all */
 
 struct bw_bundle_maps {
     struct bw_bundle_maps_options options;
+    pthread_mutex_t reading; /* one ConfigMap is unpacked at a time, however many namespaces there are */
     struct collection *collections;
     size_t n_collections;
 };
@@ -59,9 +61,14 @@ static void offer_all(struct bw_bundle_maps *maps, const struct bw_bundle_map *m
 
 static void log_remarks(const struct bw_bundle_map *map)
 {
-    for (size_t i = 0; map->ignored[i] != NULL; i++) {
-        bw_log(BW_LOG_WARN, "a key of a bundle ConfigMap is not read: its suffix is none of a bundle",
-               BW_F("namespace", map->namespace), BW_F("name", map->name), BW_F("key", map->ignored[i]));
+    size_t n_ignored = 0;
+    while (map->ignored[n_ignored] != NULL) {
+        n_ignored++;
+    }
+    if (n_ignored > 0) {
+        bw_log(BW_LOG_WARN, "keys of a bundle ConfigMap are not read: their suffix is none of a bundle",
+               BW_F("namespace", map->namespace), BW_F("name", map->name), BW_FI("keys", n_ignored),
+               BW_F("first", map->ignored[0]));
     }
     if (map->n_bundles == 0) {
         bw_log(BW_LOG_WARN, "a ConfigMap labelled " BW_DOMAIN "/bundle holds none", BW_F("namespace", map->namespace),
@@ -69,9 +76,8 @@ static void log_remarks(const struct bw_bundle_map *map)
     }
 }
 
-static void put(void *payload, struct bw_json object)
+static void read_map(struct bw_bundle_maps *maps, struct bw_json object)
 {
-    struct collection *collection = payload;
     struct bw_bundle_map map;
     struct bw_error err = {0};
     BW_ARENA_SCOPE arena;
@@ -84,7 +90,15 @@ static void put(void *payload, struct bw_json object)
         return;
     }
     log_remarks(&map);
-    offer_all(collection->maps, &map);
+    offer_all(maps, &map);
+}
+
+static void put(void *payload, struct bw_json object)
+{
+    struct bw_bundle_maps *maps = ((struct collection *)payload)->maps;
+    pthread_mutex_lock(&maps->reading);
+    read_map(maps, object);
+    pthread_mutex_unlock(&maps->reading);
 }
 
 static void drop(void *payload, const char *namespace, const char *name)
@@ -124,6 +138,7 @@ struct bw_bundle_maps *bw_bundle_maps_create(const struct bw_bundle_maps_options
 {
     struct bw_bundle_maps *maps = bw_memory_zeroed(1, sizeof(*maps));
     maps->options = *options;
+    (void)pthread_mutex_init(&maps->reading, NULL);
     lay_out(maps);
     return maps;
 }
@@ -131,6 +146,7 @@ struct bw_bundle_maps *bw_bundle_maps_create(const struct bw_bundle_maps_options
 void bw_bundle_maps_destroy(struct bw_bundle_maps *maps)
 {
     if (maps != NULL) {
+        (void)pthread_mutex_destroy(&maps->reading);
         free(maps->collections);
         free(maps);
     }

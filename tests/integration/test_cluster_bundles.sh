@@ -185,6 +185,9 @@ check "the ConfigMap is deleted: its bundle is gone" soon gone later
 kb label --overwrite configmap one breakwater.io/bundle=active >/dev/null
 check "what is labelled active then decides" soon decides one
 
+kb patch configmap one -p '{"data": {"README": "what it is for"}}' >/dev/null
+check "a key that is no bundle is passed over, and the log says so" soon logged 'keys of a bundle ConfigMap are not read.*"first":"README"'
+
 # ---- on trial ----
 bundle one STOP | put breakwater one active prod.json >/dev/null
 check "it refuses" soon refuses one

@@ -41,6 +41,11 @@ static struct bw_metric findings_total = {
     .labels = {"gate", "trigger", "action"},
 };
 
+static struct bw_metric late_total = {
+    .name = "breakwater_admitted_then_failed_total",
+    .help = "Admissions of images that were not known in time and that policy stops, as was found out later.",
+    .kind = BW_METRIC_COUNTER,
+};
 static struct bw_metric break_glass_total = {
     .name = "breakwater_break_glass_total",
     .help = "Admissions by the mode breakglass, by namespace; dry runs left out.",
@@ -100,6 +105,15 @@ void bw_account_admission(const struct bw_admit_result *result, const char *admi
 void bw_account_deadline(const struct bw_admit_result *result)
 {
     bw_metric_add(&deadline_total, 1, BW_LABELS(result->decision));
+}
+
+void bw_account_late(const struct bw_admit_result *result, const char *message)
+{
+    bw_log(BW_LOG_WARN, "policy stops what was admitted before its images were known", BW_F("requestUID", result->uid),
+           BW_F("namespace", result->namespace), BW_F("kind", result->kind), BW_F("name", result->name),
+           BW_F("operation", result->operation), BW_F("user", result->username), BW_FJ("images", result->images),
+           BW_F("detail", message));
+    bw_metric_add(&late_total, 1, NULL);
 }
 
 void bw_account_gone(int64_t took_ms)

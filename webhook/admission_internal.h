@@ -26,7 +26,7 @@ struct bw_admission {
     struct bw_subject *subjects;
     size_t n_subjects;
     uint64_t *jobs;
-    bool done;
+    bool done, late; /* late: done, but some of its subjects are late */
     struct bw_admit_result result;
 };
 
@@ -34,6 +34,9 @@ struct bw_admission {
 const char *bw_join(struct bw_arena *arena, const char *const *parts, size_t n_parts);
 #define JOIN(arena, ...)                                                                                               \
     bw_join((arena), (const char *const[]){__VA_ARGS__}, BW_LENGTH(((const char *const[]){__VA_ARGS__})))
+
+/* Asks anew for the images that were admitted unseen. How many jobs have to be waited for: those in at->jobs. */
+size_t bw_admission_look_again(struct bw_admission *at);
 
 /* Each makes the answer, after which the admission is done. */
 void bw_admission_answer(struct bw_admission *at, const struct bw_outcome *outcome);

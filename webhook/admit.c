@@ -585,15 +585,25 @@ static bool treat_all(struct bw_admission *at, size_t *n_jobs)
     return open;
 }
 
-/* False while a Secret of the pod is awaited, or when it was answered. */
-static bool find_way(struct bw_admission *at, size_t *n_jobs)
+/* Where the images come from, or the Secret that has to be waited for. */
+static int ask_way(struct bw_admission *at, size_t *n_jobs)
 {
     if (at->way.source == NULL &&
         bw_access_ask(&at->way, at->services->lookup, at->source, &at->review, at->since_ms, &at->arena, NULL) != 0) {
+        return -1;
+    }
+    if (at->way.source == NULL) {
+        at->jobs[(*n_jobs)++] = at->way.ticket;
+    }
+    return 0;
+}
+
+/* False while a Secret of the pod is awaited, or when it was answered. */
+static bool find_way(struct bw_admission *at, size_t *n_jobs)
+{
+    if (ask_way(at, n_jobs) != 0) {
         bw_admission_fault(at, BW_FAULT_INTERNAL,
                            "the pull secrets of this object do not fit the memory of an admission");
-    } else if (at->way.source == NULL) {
-        at->jobs[(*n_jobs)++] = at->way.ticket;
     }
     return !at->done && at->way.source != NULL;
 }
@@ -639,6 +649,27 @@ void bw_admission_finish(struct bw_admission *at, enum bw_admission_end end)
         }
         bw_admission_decide(at, end == BW_END_OVERLOAD);
     }
+}
+
+size_t bw_admission_look_again(struct bw_admission *at)
+{
+    size_t n_jobs = 0;
+    do {
+        n_jobs = 0;
+        if (ask_way(at, &n_jobs) != 0 || at->way.source == NULL) {
+            return n_jobs;
+        }
+        for (size_t i = 0; i < at->n_subjects && at->way.source != NULL; i++) {
+            struct bw_subject *subject = &at->subjects[i];
+            if (subject->late && (subject->state == BW_SUBJECT_OPEN || subject->state == BW_SUBJECT_PENDING)) {
+                look_at(at, subject, false);
+                if (subject->state == BW_SUBJECT_PENDING) {
+                    at->jobs[n_jobs++] = subject->job;
+                }
+            }
+        }
+    } while (at->way.source == NULL); /* once: the Secrets are read again */
+    return n_jobs;
 }
 
 const struct bw_admit_result *bw_admission_result(const struct bw_admission *at)

@@ -62,6 +62,13 @@ const struct bw_admit_result *bw_admission_result(const struct bw_admission *adm
 struct bw_deadline bw_admission_deadline(const struct bw_admission *admission); /* the answer must leave by then */
 void bw_admission_free(struct bw_admission *admission);                         /* NULL is fine */
 
+/* K-304: images that were not known in time have been admitted, and a policy may yet stop them. Such an admission is
+ * stepped on after its answer, whenever one of its jobs is done; a verdict of STOP is counted, logged and told as an
+ * Event. */
+bool bw_admission_is_late(const struct bw_admission *admission);
+enum bw_admit_state bw_admission_step_late(struct bw_admission *admission, const uint64_t **jobs, size_t *n_jobs);
+size_t bw_admission_size(const struct bw_admission *admission); /* bytes that it holds */
+
 /* When the answer has to leave, by the configured margins (D38). */
 struct bw_deadline bw_admission_budget(const struct bw_config *config, int64_t timeout_ms, int64_t elapsed_ms);
 /* "?timeout=" of the request's query, a Go duration; 0 when absent or malformed. */

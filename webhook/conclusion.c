@@ -175,6 +175,72 @@ static struct bw_outcome_inputs inputs_of(const struct bw_admission *at, bool ov
                                       .overloaded = overloaded};
 }
 
+/* ---- late verdicts ---- */
+
+/* A dry run admits nothing, and where nothing is denied no verdict comes too late. */
+static void mark_late(struct bw_admission *at, const struct bw_outcome *outcome)
+{
+    bool binding = outcome->allowed && !at->warn_only && !at->background && !at->review.dry_run;
+    for (size_t i = 0; binding && i < at->n_subjects; i++) {
+        struct bw_subject *subject = &at->subjects[i];
+        const struct bw_treatment *treatment = &subject->treatment;
+        subject->late = subject->state == BW_SUBJECT_PENDING && treatment->bundle != NULL && !treatment->warn_only;
+        at->late = at->late || subject->late;
+    }
+}
+
+static bool is_stopped(const struct bw_subject *subject)
+{
+    bool stopped = false;
+    for (size_t i = 0; subject->late && subject->state == BW_SUBJECT_DECIDED && i < subject->n_variants; i++) {
+        stopped = stopped || subject->variants[i].verdict->action == BW_STOP;
+    }
+    return stopped;
+}
+
+static void tell_late(struct bw_admission *at)
+{
+    const struct bw_outcome_inputs inputs = inputs_of(at, false);
+    struct bw_outcome outcome = {0};
+    bool stopped = false;
+    for (size_t i = 0; i < at->n_subjects; i++) {
+        stopped = stopped || is_stopped(&at->subjects[i]);
+    }
+    if (!stopped) {
+        return;
+    }
+    bool told = bw_outcome_make(&outcome, &inputs, &at->arena, NULL) == 0;
+    at->result.images = describe_images(at);
+    bw_account_late(&at->result, outcome.message);
+    if (told) {
+        bw_notice_post_late(at->services->events, &inputs, &outcome);
+    }
+}
+
+bool bw_admission_is_late(const struct bw_admission *at)
+{
+    return at->late;
+}
+
+enum bw_admit_state bw_admission_step_late(struct bw_admission *at, const uint64_t **jobs, size_t *n_jobs)
+{
+    *jobs = at->jobs;
+    *n_jobs = bw_admission_look_again(at);
+    if (*n_jobs > 0) {
+        return BW_ADMIT_WAIT;
+    }
+    tell_late(at);
+    at->late = false;
+    return BW_ADMIT_DONE;
+}
+
+size_t bw_admission_size(const struct bw_admission *at)
+{
+    return at->arena.used;
+}
+
+/* ---- the answer ---- */
+
 void bw_admission_answer(struct bw_admission *at, const struct bw_outcome *outcome)
 {
     struct bw_annotation notes[MAX_NOTES];
@@ -207,6 +273,7 @@ void bw_admission_answer(struct bw_admission *at, const struct bw_outcome *outco
     const struct bw_outcome_inputs inputs = inputs_of(at, false);
     bw_notice_post(at->services->events, &inputs, outcome);
     bw_ledger_add(at->services->ledger, at->bundles, &inputs, outcome);
+    mark_late(at, outcome);
     at->done = true;
 }
 

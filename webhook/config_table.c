@@ -297,7 +297,11 @@ static const struct bw_key keys[] = {
      OF_CONFIG(on_pending),
      .choices = actions,
      .default_text = "deny",
-     .doc = "What happens to an image whose analysis is not ready when the answer has to leave. The analysis goes on."},
+     .doc =
+         "What happens to an image whose analysis is not ready when the answer has to leave. The analysis goes on; a "
+         "verdict of STOP after allow or warn is logged, counted (breakwater_admitted_then_failed_total) and told as "
+         "an "
+         "Event."},
     {.path = "pendingResponse",
      .kind = BW_KEY_CHOICE,
      OF_CONFIG(pending_response),

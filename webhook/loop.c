@@ -120,6 +120,7 @@ static void on_messages(h2o_multithread_receiver_t *receiver, h2o_linklist_t *me
         case BW_LOOP_JOB:
             on_job(loop, message->job);
             bw_debug_step(loop, message->job);
+            bw_late_step(loop, message->job);
             break;
         case BW_LOOP_CONNECTION:
             adopt(loop, message->fd);
@@ -358,6 +359,7 @@ static void begin(struct bw_loop *loop)
     h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, on_messages);
     h2o_linklist_init_anchor(&loop->parked);
     h2o_linklist_init_anchor(&loop->asked);
+    h2o_linklist_init_anchor(&loop->late);
     loop->webhook = (h2o_accept_ctx_t){.ctx = &loop->context, .hosts = server->webhook.hosts};
     loop->tick.cb = on_tick;
     loop->second.cb = on_second;
@@ -407,6 +409,7 @@ static void dispose(struct bw_loop *loop)
         close_listener(&loop->server->debug);
     }
     set_receiving(loop, false);
+    bw_late_leave(loop);
     (void)h2o_evloop_run(loop->context.loop, 0); /* messages sent until now; closed sockets are freed here */
     for (size_t i = 0; i < BW_RETIRED; i++) {
         SSL_CTX_free(loop->retired[i].tls);

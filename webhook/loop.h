@@ -38,6 +38,8 @@ struct bw_loop {
     h2o_timeout_entry_t tick, second;
     h2o_linklist_t parked; /* of struct bw_parked */
     h2o_linklist_t asked;  /* requests for explanations (debug.c) */
+    h2o_linklist_t late;   /* admissions that were answered, but whose verdicts are still to be told (late.c) */
+    size_t n_late, late_bytes;
     struct bw_retired_tls retired[BW_RETIRED];
     unsigned connections; /* atomic: read by the accepting loop */
     bool draining;        /* answers close their connection, idle connections are closed */
@@ -117,6 +119,11 @@ void bw_routes_count_reload_error(void);
 int bw_debug_answer(struct bw_server *server, h2o_req_t *req);
 void bw_debug_step(struct bw_loop *loop, uint64_t job); /* an explanation may be there */
 void bw_debug_leave(struct bw_loop *loop);              /* the end: who still waits gets none */
+
+/* late.c */
+void bw_late_keep(struct bw_loop *loop, struct bw_admission *admission); /* takes it, until its last verdict is told */
+void bw_late_step(struct bw_loop *loop, uint64_t job);
+void bw_late_leave(struct bw_loop *loop); /* the end: nothing more is told */
 
 /* sending.c */
 struct bw_loop *bw_loop_of(const h2o_req_t *req);

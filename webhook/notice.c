@@ -1,6 +1,8 @@
 /* Events about admissions (webhook/notice.h). */
 #include "webhook/notice.h"
 
+#include "base/buf.h"
+
 #include <string.h>
 
 static const struct {
@@ -22,17 +24,10 @@ static const struct bw_owner *controller_of(const struct bw_review *review)
     return NULL;
 }
 
-void bw_notice_post(struct bw_events *events, const struct bw_outcome_inputs *inputs, const struct bw_outcome *outcome)
+static void post(struct bw_events *events, const struct bw_outcome_inputs *inputs, const char *reason, const char *note)
 {
     const struct bw_review *review = inputs->review;
     const struct bw_owner *owner = controller_of(review);
-    const char *reason = NULL;
-    const char *note = outcome->message != NULL  ? outcome->message
-                       : outcome->n_warnings > 0 ? outcome->warnings[0]
-                                                 : NULL;
-    for (size_t i = 0; i < BW_LENGTH(reasons); i++) {
-        reason = strcmp(outcome->decision, reasons[i].decision) == 0 ? reasons[i].reason : reason;
-    }
     if (events == NULL || reason == NULL || note == NULL || review->dry_run || review->namespace[0] == '\0') {
         return;
     }
@@ -49,4 +44,26 @@ void bw_notice_post(struct bw_events *events, const struct bw_outcome_inputs *in
         .warning = true,
     };
     bw_events_post(events, &event);
+}
+
+void bw_notice_post(struct bw_events *events, const struct bw_outcome_inputs *inputs, const struct bw_outcome *outcome)
+{
+    const char *reason = NULL;
+    const char *note = outcome->message != NULL  ? outcome->message
+                       : outcome->n_warnings > 0 ? outcome->warnings[0]
+                                                 : NULL;
+    for (size_t i = 0; i < BW_LENGTH(reasons); i++) {
+        reason = strcmp(outcome->decision, reasons[i].decision) == 0 ? reasons[i].reason : reason;
+    }
+    post(events, inputs, reason, note);
+}
+
+void bw_notice_post_late(struct bw_events *events, const struct bw_outcome_inputs *inputs,
+                         const struct bw_outcome *outcome)
+{
+    BW_BUF_SCOPE note;
+    bw_buf_init(&note, 4096);
+    bw_buf_puts(&note, "admitted before its images were known: ");
+    bw_buf_puts(&note, outcome->message == NULL ? "policy stops one" : outcome->message);
+    post(events, inputs, "ImageDeniedLate", note.data);
 }

@@ -144,7 +144,7 @@ static void on_dispose(void *data)
         h2o_linklist_unlink(&parked->link);
     }
     (void)__atomic_sub_fetch(&parked->loop->server->in_flight, 1, __ATOMIC_RELAXED);
-    bw_admission_free(parked->admission);
+    bw_late_keep(parked->loop, parked->admission);
     bw_errand_release(parked->errand);
     bw_arena_clear(&parked->arena);
 }

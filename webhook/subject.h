@@ -28,6 +28,7 @@ struct bw_subject {
     enum bw_fault fault; /* FAULTY */
     struct bw_error error;
     uint64_t job; /* PENDING */
+    bool late;    /* it was PENDING when it was admitted: its verdict is told when it comes (K-304) */
     int estimate_s;
     char progress[96];
 };

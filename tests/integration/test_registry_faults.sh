@@ -83,5 +83,29 @@ check "meanwhile other images are admitted" review serve pod-create "image=$host
 # the whole host is left alone until the time that it named
 check "a rate limit is pending" answers_in 6 429 limited/edge:3.18
 check "SIGTERM ends it while transfers hang" serve_stop serve
+
+# who may not wait is admitted, and the verdict is told when it comes
+mkdir -p "$BW_TMP/lenient/bundles"
+cp docs/examples/demo-bundle.json "$BW_TMP/lenient/bundles/demo.json"
+serve_start lenient <<Y
+registry:
+  allowAddresses: [127.0.0.1/32]
+  hosts: {"$host": {plainHTTP: true}}
+defaultPlatforms: [linux/amd64]
+onPending: allow
+Y
+admitted() { # IMAGE UID [changes]: unseen
+    review lenient --timeout 1 pod-create "image=$host/$1" "request.uid=\"$2\"" "${@:3}" >"$BW_TMP/answer.json"
+    cat "$BW_TMP/answer.json"
+    [ "$(json "$BW_TMP/answer.json" "d['allowed'] and d['auditAnnotations']['reason'] == 'analysis'")" = True ]
+}
+late() { curl -s "$(cat "$BW_TMP/lenient/metrics")/metrics" | grep -x "breakwater_admitted_then_failed_total $1"; }
+check "onPending: allow admits a good image unseen" admitted late-2/edge:3.18 good-1
+check "and a bad one, in a dry run" admitted late-3/shop:1.4 dry-1 request.dryRun=true
+check "and a bad one" admitted late-4/shop:1.4 late-1
+check "the late denial is counted" wait_for 60 late 1
+check "it is logged with the request's uid, and none of the others is" test \
+    "$(grep 'policy stops what was admitted' "$BW_TMP/lenient/log" | grep -o '"requestUID":"[^"]*"')" = '"requestUID":"late-1"'
+check "SIGTERM ends that, too" serve_stop lenient
 check "no server complained of itself" sound
 done_testing

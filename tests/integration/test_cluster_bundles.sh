@@ -56,7 +56,7 @@ server=${server#https://}
 # as in a pod: what is "auto" finds the API server
 in_pod() { KUBERNETES_SERVICE_HOST=${server%:*} KUBERNETES_SERVICE_PORT=${server##*:} "$@"; }
 
-address=127.96.0.22
+address=127.96.0.25
 webhook=$address:$(free_port 0)
 bw certs --out "$BW_TMP/certs" --dns breakwater.breakwater.svc --ip "$address" --ip 127.0.0.1 >/dev/null
 settings() { # NAME [MORE KEYS OF bundles]: no folder of bundles is there

@@ -99,9 +99,11 @@ void bw_load_unknown_members(struct bw_loader *loader, const json_t *object, con
         }
         if (!found) {
             struct bw_trail here = {.up = at, .key = key};
-            const char *nearest = bw_suggest(key, known, n_known);
-            bw_load_warning(loader, "unknown_field", &here, "nothing is known under this name, it has no effect")
-                ->suggestion = nearest;
+            struct bw_problem *problem =
+                bw_load_warning(loader, "unknown_field", &here, "nothing is known under this name, it has no effect");
+            if (problem != &loader->nothing) { /* looking for the nearest word is dear, and few are listed */
+                problem->suggestion = bw_suggest(key, known, n_known);
+            }
         }
     }
 }

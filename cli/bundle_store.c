@@ -74,6 +74,8 @@ static struct bw_store_source *source_add(struct bw_bundle_store *store, const c
     struct bw_store_source *source = bw_memory_zeroed(1, sizeof(*source));
     source->namespace = bw_store_copy(namespace);
     source->name = bw_store_copy(name);
+    source->uid = bw_store_copy(NULL);
+    source->created = bw_store_copy(NULL);
     if (store->n_sources == store->sources_capacity) {
         store->sources_capacity = store->sources_capacity == 0 ? 16 : 2 * store->sources_capacity;
         store->sources = bw_memory_resize(store->sources, store->sources_capacity * sizeof(struct bw_store_source *));
@@ -261,7 +263,9 @@ void bw_bundle_store_begin(struct bw_bundle_store *store, const struct bw_bundle
         return;
     }
     struct bw_store_source *source = store->current;
-    store->changed = store->changed || source->active != from->active || source->warn_only != from->warn_only;
+    const char *created = from->created == NULL ? "" : from->created;
+    store->changed = store->changed || source->active != from->active || source->warn_only != from->warn_only ||
+                     strcmp(source->created, created) != 0;
     source_set(source, from);
     for (size_t i = 0; i < store->n_entries; i++) {
         store->entries[i]->seen = store->entries[i]->seen && store->entries[i]->source != source;

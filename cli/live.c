@@ -1,6 +1,6 @@
 /* Reloading while serving (cli/live.h). One thread at a time takes changes over: the watch's, or the one that waits for
  * signals. */
-#include "cli/live.h"
+#include "cli/live_internal.h"
 
 #include "base/limits.h"
 #include "base/memory.h"
@@ -49,8 +49,7 @@ static void release_source(void *source)
     bw_image_source_release(source);
 }
 
-/* A job or an evaluation is over: whoever is parked for it runs again. */
-static void on_news(void *payload, uint64_t number)
+void bw_live_news(void *payload, uint64_t number)
 {
     struct bw_live *live = payload;
     struct bw_server *server = __atomic_load_n(&live->server, __ATOMIC_ACQUIRE);
@@ -285,106 +284,12 @@ static int load_folder(struct bw_live *live, struct bw_error *err)
     return status != 0 && err->code == BW_ENOTFOUND && live->maps != NULL ? 0 : status;
 }
 
-static void on_maps(void *payload)
+void bw_live_bundles_changed(void *payload)
 {
     struct bw_live *live = payload;
     pthread_mutex_lock(&live->refresh);
     refresh_bundles(live);
     pthread_mutex_unlock(&live->refresh);
-}
-
-/* ---- the API server ---- */
-
-static bool is_wanted(enum bw_kubernetes_use use)
-{
-    return use == BW_KUBERNETES_ON || (use == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") != NULL);
-}
-
-/* On the one thread of Events. */
-static void on_event_trouble(void *payload, const struct bw_error *err)
-{
-    struct bw_live *live = payload;
-    if (strcmp(live->event_trouble, err->message) != 0) {
-        memcpy(live->event_trouble, err->message, sizeof(live->event_trouble));
-        bw_log(BW_LOG_WARN, "an Event cannot be written", BW_F("error", err->message));
-    }
-}
-
-static int open_events(struct bw_live *live, struct bw_error *err)
-{
-    return bw_events_create(&live->events, live->kube, live->pod, on_event_trouble, live, err);
-}
-
-static void open_bundle_maps(struct bw_live *live)
-{
-    live->store = bw_bundle_store_create(live->events);
-    live->maps =
-        bw_bundle_maps_create(&(struct bw_bundle_maps_options){.store = live->store,
-                                                               .config = &live->config,
-                                                               .own = bw_kube_client_namespace(live->kube),
-                                                               .namespaces = live->first->bundle_namespaces,
-                                                               .n_namespaces = live->first->n_bundle_namespaces,
-                                                               .settled = on_maps,
-                                                               .payload = live});
-}
-
-static bool needs_namespaces(const struct bw_config *config)
-{
-    return bw_selectors_need_namespace(config->selectors, config->n_selectors);
-}
-
-/* From when a selector first asks for more of a namespace than its name. */
-static int follow_namespaces(struct bw_live *live, const struct bw_config *config, struct bw_error *err)
-{
-    if (live->cluster == NULL || live->follows_namespaces || !needs_namespaces(config)) {
-        return 0;
-    }
-    live->follows_namespaces = true;
-    return bw_cluster_watch_metadata(live->cluster, "namespaces", live->namespaces, err);
-}
-
-static int follow_nodes(struct bw_live *live, struct bw_error *err)
-{
-    live->nodes = bw_metadata_store_create();
-    return bw_cluster_watch_metadata(live->cluster, "nodes", live->nodes, err);
-}
-
-/* One that is only presumed to be there may be missing. */
-static int open_kubernetes(struct bw_live *live, struct bw_error *err)
-{
-    const struct bw_config *config = live->first;
-    bool secrets = is_wanted(config->kubernetes), maps = is_wanted(config->bundle_maps);
-    bool certs = config->certs.self_signed, nodes = is_wanted(config->nodes);
-    bool namespaces = needs_namespaces(config) && is_wanted(BW_KUBERNETES_AUTO), events = is_wanted(config->events);
-    if (!secrets && !maps && !certs && !nodes && !namespaces && !events) {
-        return 0;
-    }
-    const struct bw_kube_options options = {.account_folder = config->service_account_dir};
-    if (bw_kube_client_create(&live->kube, &options, err) != 0) {
-        if (config->kubernetes == BW_KUBERNETES_ON || config->bundle_maps == BW_KUBERNETES_ON ||
-            config->nodes == BW_KUBERNETES_ON || config->events == BW_KUBERNETES_ON || certs) {
-            return -1;
-        }
-        bw_log(
-            BW_LOG_WARN,
-            "the API server cannot be asked: no pull secrets of pods, no bundles in ConfigMaps, nothing of namespaces "
-            "and nodes, no Events",
-            BW_F("error", err->message));
-        return 0;
-    }
-    if ((secrets && bw_kube_lookup_create(&live->lookup, live->kube, on_news, live, err) != 0) ||
-        (events && open_events(live, err) != 0)) {
-        return -1;
-    }
-    live->cluster = bw_cluster_watch_create(live->kube);
-    live->namespaces = bw_metadata_store_create();
-    if (follow_namespaces(live, config, err) != 0 || (nodes && follow_nodes(live, err) != 0)) {
-        return -1;
-    }
-    if (maps) {
-        open_bundle_maps(live);
-    }
-    return 0;
 }
 
 int bw_live_build(struct bw_live *live, struct bw_error *err)
@@ -393,15 +298,15 @@ int bw_live_build(struct bw_live *live, struct bw_error *err)
     bool recovered = false;
     (void)gethostname(live->pod, sizeof(live->pod) - 1);
     live->ledger = live->first->debug_listen == NULL ? NULL : bw_ledger_create();
-    if (open_kubernetes(live, err) != 0) {
+    if (bw_live_open_cluster(live, err) != 0) {
         return -1;
     }
     if (live->store == NULL) {
         live->store = bw_bundle_store_create(NULL);
     }
     if (load_folder(live, err) != 0 || open_access(live, live->first, err) != 0 ||
-        bw_catalog_open(&live->catalog, live->first, on_news, live, &recovered, &cache, err) != 0 ||
-        take_bundles(live, err) != 0 || bw_verdicts_create(&live->verdicts, 0, on_news, live, err) != 0 ||
+        bw_catalog_open(&live->catalog, live->first, bw_live_news, live, &recovered, &cache, err) != 0 ||
+        take_bundles(live, err) != 0 || bw_verdicts_create(&live->verdicts, 0, bw_live_news, live, err) != 0 ||
         (live->maps != NULL && bw_bundle_maps_start(live->maps, live->cluster, err) != 0)) {
         return -1;
     }
@@ -445,7 +350,7 @@ static int reload_config(struct bw_live *live, struct bw_error *err)
         status = open_access(live, config, err);
     }
     if (status == 0) {
-        status = follow_namespaces(live, config, err);
+        status = bw_live_follow_namespaces(live, config, err);
     }
     if (status != 0) {
         bw_config_release(config);
@@ -574,7 +479,7 @@ void bw_live_tick(struct bw_live *live)
     bw_bundle_set_release(set);
     bool settled = bundles_settled(live);
     if (none_yet && settled) {
-        on_maps(live);
+        bw_live_bundles_changed(live);
     }
     /* After a while, or when it is known that there is none, a refusal that says why serves people better than an
      * endpoint that is not there. */

@@ -125,6 +125,22 @@ static struct bw_yaml_place place_of(const struct manifest *from, const struct b
     return place;
 }
 
+/* Without the label a ConfigMap may hold anything: of its texts only those count that say what a bundle says. */
+static void keep_bundles(struct bw_bundle_map *map)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < map->n_bundles; i++) {
+        const struct bw_map_bundle *bundle = &map->bundles[i];
+        json_t *tree = NULL;
+        if (bundle->text != NULL && bw_yaml_parse(&tree, bundle->text, bundle->len, BW_MAX_BUNDLE_BYTES, NULL) == 0 &&
+            (json_object_get(tree, "policies") != NULL || json_object_get(tree, "rule_sets") != NULL)) {
+            map->bundles[n++] = *bundle;
+        }
+        json_decref(tree);
+    }
+    map->n_bundles = n;
+}
+
 static int check_config_map(const struct bw_arguments *arguments, struct bw_check_output *output,
                             const struct manifest *from, json_t *document)
 {
@@ -136,6 +152,9 @@ static int check_config_map(const struct bw_arguments *arguments, struct bw_chec
     int worst = BW_EXIT_OK;
     if (bw_bundle_map_read(&map, bw_json_root(document), &arena, &err) != 0) {
         return tell(arguments, output, &place, true, err.message);
+    }
+    if (map.label == NULL) {
+        keep_bundles(&map);
     }
     const char *whole = bw_arena_printf(&arena, "ConfigMap %s", map.name);
     place.part = whole;

@@ -211,4 +211,5 @@ check "analyze --output json feeds evaluate --analysis" round_trip
 check "certs makes a CA and a certificate" bash -c "'$BW_PROGRAM' certs --out '$BW_TMP/c' --dns a.test --ip 127.0.0.1 &&
     openssl verify -CAfile '$BW_TMP/c/ca.crt' -verify_hostname a.test '$BW_TMP/c/tls.crt' && [ \$(stat -c %a '$BW_TMP/c/tls.key') = 600 ]"
 check "certs does not overwrite" says 2 'already' bw certs --out "$BW_TMP/c" --dns a.test
+check "manifests without bundles are none of its business" says 0 '^$' bw check manifests/install.yaml
 done_testing

@@ -155,6 +155,15 @@ void bw_image_answer_clear(struct bw_image_answer *answer)
     }
 }
 
+static inline bool is_digest_of(const struct bw_digest *digest, const char *text)
+{
+    struct bw_digest own = {.text = ""};
+    if (text != NULL) {
+        bw_digest_of(&own, text, strlen(text));
+    }
+    return bw_digest_equal(&own, digest);
+}
+
 struct bw_report *bw_catalog_find_report(struct bw_catalog *catalog, const struct bw_digest *digest,
                                          const struct bw_needs *needs)
 {
@@ -162,14 +171,13 @@ struct bw_report *bw_catalog_find_report(struct bw_catalog *catalog, const struc
     (void)catalog;
     (void)needs;
     pthread_mutex_lock(&fake.lock);
-    for (size_t i = 0; i < fake.n_images; i++) {
-        const char *dockerfile = fake.images[i].dockerfile;
-        struct bw_digest own = {.text = ""};
-        if (dockerfile != NULL) {
-            bw_digest_of(&own, dockerfile, strlen(dockerfile));
-        }
-        if (found == NULL && bw_digest_equal(&own, digest)) {
-            found = fake_report(&fake.images[i], dockerfile);
+    for (size_t i = 0; i < fake.n_images && found == NULL; i++) {
+        const struct fake_image *image = &fake.images[i];
+        const struct fake_image before = {.name = image->previous, .package = image->previous};
+        if (is_digest_of(digest, image->dockerfile)) {
+            found = fake_report(image, image->dockerfile);
+        } else if (is_digest_of(digest, image->previous)) {
+            found = fake_report(&before, "");
         }
     }
     pthread_mutex_unlock(&fake.lock);

@@ -156,6 +156,33 @@ static void image_that_is_forgotten_is_said_so(void **state)
     assert_null(json_object_get(evaluation, "action"));
 }
 
+static void image_before_and_state_of_the_tag_are_those_of_then(void **state)
+{
+    (void)state;
+    static const char rule[] =
+        "{\"id\":\"r-drift\",\"gate\":\"tag_drift\",\"trigger\":\"packages_modified\",\"action\":\"STOP\"},";
+    const char *rules = strstr(fake_bundle, "\"rules\":[") + 9;
+    for (int moved = 0; moved < 2; moved++) {
+        fake_load_bundle(&services,
+                         bw_arena_printf(&arena, "%.*s%s%s", (int)(rules - fake_bundle), fake_bundle, rule, rules));
+        fake_set((struct fake_image){.name = "moves",
+                                     .state = BW_IMAGE_READY,
+                                     .dockerfile = "FROM moves\n",
+                                     .package = "1.0",
+                                     .previous = "0.8",
+                                     .tag_moved = moved == 1});
+        (void)admit(pod_of("moves"));
+        const json_t *evaluation = evaluation_of(image_told("u-1"));
+        const json_t *finding = json_array_get(json_object_get(evaluation, "findings"), 0);
+        const json_t *reference = json_object_get(json_object_get(evaluation, "explain"), "reference");
+        assert_int_equal(json_is_true(json_object_get(reference, "tag_counts")), moved == 0);
+        if (moved == 0) {
+            assert_string_equal(text_at(finding, "rule", NULL), "r-drift");
+            expect_text(text_at(finding, "message", NULL), "0.8 in the previous image");
+        }
+    }
+}
+
 static void number_is_bounded_and_the_oldest_goes(void **state)
 {
     (void)state;
@@ -197,6 +224,7 @@ int main(void)
         CASE(selector_is_named),
         CASE(bundle_of_then_counts),
         CASE(image_that_is_forgotten_is_said_so),
+        CASE(image_before_and_state_of_the_tag_are_those_of_then),
         CASE(number_is_bounded_and_the_oldest_goes),
         CASE(old_bundles_are_not_held_for_long),
         CASE(admission_without_images_is_not_kept),

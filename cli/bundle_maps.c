@@ -93,12 +93,16 @@ static void read_map(struct bw_bundle_maps *maps, struct bw_json object)
     offer_all(maps, &map);
 }
 
+void bw_bundle_maps_read(struct bw_bundle_maps *maps, struct bw_json config_map)
+{
+    pthread_mutex_lock(&maps->reading);
+    read_map(maps, config_map);
+    pthread_mutex_unlock(&maps->reading);
+}
+
 static void put(void *payload, struct bw_json object)
 {
-    struct bw_bundle_maps *maps = ((struct collection *)payload)->maps;
-    pthread_mutex_lock(&maps->reading);
-    read_map(maps, object);
-    pthread_mutex_unlock(&maps->reading);
+    bw_bundle_maps_read(((struct collection *)payload)->maps, object);
 }
 
 static void drop(void *payload, const char *namespace, const char *name)

@@ -21,6 +21,8 @@ struct bw_bundle_maps_options {
 /* Texts of the options stay the caller's and outlive it. */
 struct bw_bundle_maps *bw_bundle_maps_create(const struct bw_bundle_maps_options *options);
 void bw_bundle_maps_destroy(struct bw_bundle_maps *maps); /* after the watch; NULL is fine */
+/* One ConfigMap as it is now, where nothing watches. */
+void bw_bundle_maps_read(struct bw_bundle_maps *maps, struct bw_json config_map);
 /* Adds its informers to the watch. */
 int bw_bundle_maps_start(struct bw_bundle_maps *maps, struct bw_cluster_watch *watch,
                          struct bw_error *err) BW_MUST_CHECK;

@@ -1,5 +1,6 @@
 /* breakwater evaluate: one bundle, one or more images, a verdict each. */
 #include "cli/evaluate.h"
+#include "cli/cluster.h"
 #include "cli/evaluate_manifests.h"
 #include "cli/previous.h"
 
@@ -223,10 +224,10 @@ static int check_usage(const struct bw_arguments *arguments, int output)
     bool document = bw_argument(arguments, "analysis") != NULL, explain = bw_argument(arguments, "explain") != NULL;
     bool compare = bw_argument(arguments, "compare") != NULL, report = output == SARIF || output == JUNIT;
     if (bw_argument(arguments, "filename") != NULL) {
-        return bw_argument(arguments, "bundle") != NULL && arguments->n_operands == 0 && !document && !compare &&
-                       !explain && !report
+        bool file = bw_argument(arguments, "bundle") != NULL, cluster = bw_argument(arguments, "cluster") != NULL;
+        return file != cluster && arguments->n_operands == 0 && !document && !compare && !explain && !report
                    ? 0
-                   : bw_trouble(arguments, "-f goes with --bundle, and with --output table or json");
+                   : bw_trouble(arguments, "-f goes with --bundle or --cluster, and with --output table or json");
     }
     if (bw_argument(arguments, "bundle") == NULL ||
         (document ? arguments->n_operands > 1 : arguments->n_operands == 0)) {
@@ -298,6 +299,12 @@ static const struct bw_option options[] = {
     {"namespace", "NAME", "Or -n, with -f: of objects that name none. Default: default.", false},
     {"as", "USER", "With -f: who creates the objects, for selectors and exemptions that ask.", false},
     {"as-group", "GROUP", "With -f: a group of that user; may be repeated.", true},
+    {"cluster", NULL,
+     "With -f, in place of --bundle: the bundles that are in the ConfigMaps of a cluster; pull secrets of pods and "
+     "namespaces are asked for there, too.",
+     false},
+    {"bundle-namespace", "NAME", "With --cluster: where the bundles lie. Default: breakwater.", false},
+    BW_CLUSTER_OPTIONS,
     {"compare", "FILE",
      "Evaluate this bundle, too, on the same images at the same instant, and show only what would change.", false},
     {0},
@@ -310,7 +317,8 @@ const struct bw_command bw_command_evaluate = {
                 "IMAGE...\n"
                 "breakwater evaluate --bundle FILE --compare FILE [--output FORMAT] IMAGE...\n"
                 "breakwater evaluate --bundle FILE --analysis FILE [--explain] [--output FORMAT] [IMAGE]\n"
-                "breakwater evaluate --bundle FILE -f PATH... [--config FILE] [--output table|json]",
+                "breakwater evaluate --bundle FILE -f PATH... [--config FILE] [--output table|json]\n"
+                "breakwater evaluate --cluster [--context NAME] -f PATH... [--config FILE] [--output table|json]",
     .description = "Pulls and analyses each image (a registry reference, or oci:DIR[:TAG] for an OCI layout folder) "
                    "and evaluates the "
                    "bundle on it, as an admission would: the same code decides.\n\nCredentials come from the "

@@ -6,6 +6,8 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "cli/bundle_maps.h"
+#include "cli/cluster.h"
 #include "cli/manifest.h"
 #include "webhook/admit.h"
 #include "webhook/verdicts.h"
@@ -21,6 +23,7 @@ struct run {
     struct bw_manifests manifests;
     struct bw_slot configs, bundles, sources;
     struct bw_access access;
+    struct bw_kube_client *kube; /* --cluster; else NULL */
     struct bw_services services;
     pthread_mutex_t lock; /* of news */
     pthread_cond_t wake;
@@ -90,10 +93,8 @@ static int open_services(struct run *run, struct bw_error *err)
     bool recovered = false;
     struct bw_error cache = {0};
     bw_arena_init(&arena, 16 * BW_MIB);
-    run->config->max_deadline_ms = LONGEST_MS;
-    bw_slot_replace(&run->configs, bw_config_retain(run->config));
     set = bw_slot_acquire(&run->bundles);
-    int status = bw_bundle_set_needs(&of_bundles, set, &arena, err);
+    int status = set == NULL ? 0 : bw_bundle_set_needs(&of_bundles, set, &arena, err);
     bw_bundle_set_release(set);
     if (status != 0 || bw_needs_merge(&needs, &run->config->analysis_needs, &of_bundles, &arena, err) != 0 ||
         bw_access_open(&run->access, run->config, true, err) != 0) {
@@ -106,6 +107,9 @@ static int open_services(struct run *run, struct bw_error *err)
                                          .registry = run->access.registry,
                                          .namespaces = bw_metadata_store_create()};
     note_namespaces(run);
+    if (run->kube != NULL && bw_kube_lookup_create(&run->services.lookup, run->kube, on_news, run, err) != 0) {
+        return -1;
+    }
     status = bw_catalog_open(&run->services.catalog, run->config, on_news, run, &recovered, &cache, err);
     if (status == 0 && cache.code != BW_OK) {
         (void)bw_trouble(run->arguments, "the cache cannot be used: %s", cache.message);
@@ -120,6 +124,8 @@ static void close_services(struct run *run)
 {
     bw_catalog_destroy(run->services.catalog);
     bw_verdicts_destroy(run->services.verdicts);
+    bw_kube_lookup_destroy(run->services.lookup);
+    bw_kube_client_destroy(run->kube);
     bw_metadata_store_destroy(run->services.namespaces);
     bw_slot_clear(&run->sources);
     bw_slot_clear(&run->bundles);
@@ -302,6 +308,50 @@ static int load_bundle(struct run *run)
     return 0;
 }
 
+static void read_map(void *maps, const char *namespace, json_t *config_map)
+{
+    (void)namespace;
+    bw_bundle_maps_read(maps, bw_json_root(config_map));
+}
+
+/* Those that a breakwater in the cluster would take, elected as it does. */
+static int fetch_bundles(struct run *run, struct bw_error *err)
+{
+    const struct bw_config *config = run->config;
+    const char *own = bw_argument(run->arguments, "bundle-namespace");
+    own = own == NULL ? "breakwater" : own;
+    if (bw_cluster_open(&run->kube, run->arguments, err) != 0) {
+        return -1;
+    }
+    struct bw_bundle_store *store = bw_bundle_store_create(NULL);
+    struct bw_bundle_maps *maps =
+        bw_bundle_maps_create(&(struct bw_bundle_maps_options){.store = store, .config = &run->configs, .own = own});
+    bw_log_set_level(BW_LOG_WARN);
+    int status = bw_cluster_bundle_maps(run->kube, own, read_map, maps, err);
+    for (size_t i = 0; status == 0 && i < config->n_bundle_namespaces; i++) {
+        bool all = strcmp(config->bundle_namespaces[i], "*") == 0;
+        status = bw_cluster_bundle_maps(run->kube, all ? NULL : config->bundle_namespaces[i], read_map, maps, err);
+    }
+    if (status == 0) {
+        bw_slot_replace(&run->bundles, bw_bundle_store_make(store, config->default_bundle));
+    }
+    bw_bundle_maps_destroy(maps);
+    bw_bundle_store_destroy(store);
+    return status;
+}
+
+/* From the file, or the cluster. */
+static int get_bundles(struct run *run)
+{
+    struct bw_error err = {0};
+    run->config->max_deadline_ms = LONGEST_MS;
+    bw_slot_replace(&run->configs, bw_config_retain(run->config));
+    if (bw_argument(run->arguments, "cluster") == NULL) {
+        return load_bundle(run);
+    }
+    return fetch_bundles(run, &err) == 0 ? 0 : bw_trouble(run->arguments, "%s", err.message);
+}
+
 static int read_manifests(struct run *run)
 {
     const char *const *paths = NULL;
@@ -326,7 +376,7 @@ int bw_evaluate_manifests(const struct bw_arguments *arguments, struct bw_config
     bw_slot_init(&run.bundles, retain_set, release_set);
     bw_slot_init(&run.sources, retain_source, release_source);
     run.answers = json ? json_array() : NULL;
-    if (read_manifests(&run) == 0 && load_bundle(&run) == 0) {
+    if (read_manifests(&run) == 0 && get_bundles(&run) == 0) {
         if (open_services(&run, &err) != 0) {
             (void)bw_trouble(arguments, "%s", err.message);
         } else {

@@ -78,6 +78,62 @@ every_recording() { # a verdict, never an HTTP error
 check "every recording has an answer" every_recording
 answer 'r["allowed"]' pod-create image="$good" >/dev/null
 check "the second look makes no request" costs 0 "$BW_TMP/plain" answer 'r["allowed"]' pod-create image="$good"
+# ---- what no API server sends, or hardly ever ----
+/usr/bin/python3 - "$BW_TMP" "$good" "$bad" <<'P'
+import json, os, subprocess, sys
+folder, good, bad = sys.argv[1:]
+os.makedirs(folder + "/bodies")
+
+def write(name, image, change):
+    body = json.loads(subprocess.check_output(
+        ["tests/integration/admissions.py", "post", "--url", "", "--ca", "", "--print", "pod-create", "image=" + image]))
+    change(body, body["request"], body["request"]["object"]["metadata"])
+    with open(f"{folder}/bodies/{name}.json", "w") as file:
+        json.dump(body, file)
+
+many = {f"k{i:05}": "v" * 80 for i in range(2900)}  # 256 KiB
+write("v2", good, lambda body, request, metadata: body.update(apiVersion="admission.k8s.io/v2"))
+write("no-version", good, lambda body, request, metadata: body.pop("apiVersion"))
+write("other-kind", good, lambda body, request, metadata: body.update(kind="ConversionReview"))
+write("patch", bad, lambda body, request, metadata: (
+    body.update(response={"uid": request["uid"], "allowed": True, "patch": "W10=", "patchType": "JSONPatch"}),
+    request.update(patch="W10=", patchType="JSONPatch", allowed=True)))
+write("long-uid", bad, lambda body, request, metadata: request.update(uid="u" * 2**20))
+write("no-uid", bad, lambda body, request, metadata: request.pop("uid"))
+write("number-uid", bad, lambda body, request, metadata: request.update(uid=7))
+write("labels", bad, lambda body, request, metadata: metadata.update(labels=many))
+write("annotations", bad, lambda body, request, metadata: metadata.update(annotations={"a/b": "<\n\x1b[2J\0" * 37000}))
+write("both", good, lambda body, request, metadata: metadata.update(labels=many, annotations=many))
+write("groups", bad, lambda body, request, metadata: request["userInfo"].update(groups=["g" * 250] * 1000))
+write("containers", good, lambda body, request, metadata: request["object"]["spec"].update(
+    containers=[{"name": f"c{i}", "image": bad if i == 999 else good} for i in range(1000)]))
+P
+send() { # BODY: status and answer
+    curl -s --cacert "$BW_TMP/certs/ca.crt" -H 'Content-Type: application/json' -w '\nstatus %{http_code}\n' \
+        --data-binary "@$BW_TMP/bodies/$1.json" "$(cat "$BW_TMP/serve/url")?timeout=20s"
+}
+answered() { # EXPRESSION BODY: true of the response r
+    send "$2" >"$BW_TMP/sent"
+    cut -c1-1500 "$BW_TMP/sent"
+    head -n 1 "$BW_TMP/sent" >"$BW_TMP/answer.json"
+    /usr/bin/python3 -c 'import json, sys; r = json.load(open(sys.argv[1]))["response"]; sys.exit(0 if eval(sys.argv[2]) else 1)' \
+        "$BW_TMP/answer.json" "$1"
+}
+check "a review of another version is none" says 0 'status 400' send v2
+check "nor is one without a version" says 0 'status 400' send no-version
+check "nor another kind" says 0 'status 400' send other-kind
+check "a review that brings its answer is judged, and no patch comes back" answered \
+    'not r["allowed"] and "patch" not in r and "patchType" not in r' patch
+check "a uid of 1 MiB is an HTTP error" says 0 'status (400|500)' send long-uid
+check "a review without uid" says 0 'status 400' send no-uid
+check "a uid that is a number" says 0 'status 400' send number-uid
+check "labels of 256 KiB open nothing" answered 'not r["allowed"] and r["status"]["code"] == 403' labels
+check "nor do annotations full of controls" answered 'not r["allowed"] and r["status"]["code"] == 403' annotations
+check "nor do both close anything" answered 'r["allowed"]' both
+check "a user of a thousand groups" answered 'not r["allowed"]' groups
+check "the last of a thousand containers counts" answered 'not r["allowed"] and "containers[999]" in r["status"]["message"]' containers
+no_long_lines() { ! awk 'length > 16384' "$BW_TMP/serve/log" | cut -c1-200 | grep .; }
+check "no line of the log is longer than container runtimes take" no_long_lines
 serve_stop serve
 check "the server did not complain of itself" sound
 done_testing

@@ -52,7 +52,10 @@ void bw_notice_post(struct bw_events *events, const struct bw_outcome_inputs *in
     const char *note = outcome->message != NULL  ? outcome->message
                        : outcome->n_warnings > 0 ? outcome->warnings[0]
                                                  : NULL;
-    for (size_t i = 0; i < BW_LENGTH(reasons); i++) {
+    if (strcmp(outcome->reason, "noBundle") == 0) {
+        reason = "NoBundle";
+    }
+    for (size_t i = 0; reason == NULL && i < BW_LENGTH(reasons); i++) {
         reason = strcmp(outcome->decision, reasons[i].decision) == 0 ? reasons[i].reason : reason;
     }
     post(events, inputs, reason, note);

@@ -80,16 +80,18 @@ static const char *value_at(const char *const *values, size_t i)
     return values && values[i] ? values[i] : "";
 }
 
-static struct series *series_create(struct bw_metric_state *state, const char *key, size_t key_len,
-                                    const char *const *values)
+/* The key holds the values, each cut to its share and with a NUL after it. */
+static struct series *series_create(struct bw_metric_state *state, const char *key, size_t key_len)
 {
     const struct bw_metric *metric = state->metric;
+    const char *value = key;
     struct bw_buf labels;
     bw_buf_init(&labels, 8 * KEY_BYTES);
     for (size_t i = 0; i < count_labels(metric); i++) {
         bw_buf_printf(&labels, "%s%s=\"", i ? "," : "", metric->labels[i]);
-        put_escaped(&labels, value_at(values, i), true);
+        put_escaped(&labels, value, true);
         bw_buf_puts(&labels, "\"");
+        value += strlen(value) + 1;
     }
     struct series *series = bw_memory_zeroed(1, sizeof(*series));
     series->labels = bw_buf_take(&labels, NULL);
@@ -127,10 +129,10 @@ static struct series *series_of(struct bw_metric_state *state, const char *const
     if (series)
         return series;
     if (state->n_series < BW_METRIC_SERIES_MAX)
-        return series_create(state, key, len, values);
+        return series_create(state, key, len);
     len = key_make(key, state->metric, other);
     series = bw_map_get(state->index, key, len);
-    return series ? series : series_create(state, key, len, other);
+    return series ? series : series_create(state, key, len);
 }
 
 void bw_metric_add(struct bw_metric *metric, double value, const char *const *label_values)

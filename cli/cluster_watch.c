@@ -144,7 +144,7 @@ static void drop_metadata(void *store, const char *namespace, const char *name)
 
 static void settle_metadata(void *store)
 {
-    (void)store;
+    bw_metadata_store_set_whole(store);
 }
 
 int bw_cluster_watch_metadata(struct bw_cluster_watch *watch, const char *resource, struct bw_metadata_store *store,

@@ -36,7 +36,7 @@ struct bw_live {
     struct bw_kube_client *kube; /* NULL: there is no API server to ask; the next ones are of it */
     struct bw_kube_lookup *lookup;
     struct bw_events *events;
-    char event_trouble[BW_ERROR_MESSAGE_MAX]; /* last told */
+    int64_t event_trouble_ms; /* last told; 0: never */
     struct bw_cluster_watch *cluster;
     struct bw_metadata_store *namespaces, *nodes; /* NULL: they are not followed */
     bool follows_namespaces;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MINUTE_MS = 60000 };
+
 static bool is_wanted(enum bw_kubernetes_use use)
 {
     return use == BW_KUBERNETES_ON || (use == BW_KUBERNETES_AUTO && getenv("KUBERNETES_SERVICE_HOST") != NULL);
@@ -14,8 +16,9 @@ static bool is_wanted(enum bw_kubernetes_use use)
 static void on_event_trouble(void *payload, const struct bw_error *err)
 {
     struct bw_live *live = payload;
-    if (strcmp(live->event_trouble, err->message) != 0) {
-        memcpy(live->event_trouble, err->message, sizeof(live->event_trouble));
+    int64_t now = bw_monotonic_ms();
+    if (live->event_trouble_ms == 0 || now - live->event_trouble_ms >= MINUTE_MS) {
+        live->event_trouble_ms = now;
         bw_log(BW_LOG_WARN, "an Event cannot be written", BW_F("error", err->message));
     }
 }

@@ -101,7 +101,8 @@ static int wait_ms(int64_t ms, struct bw_deadline deadline, const bool *stop, st
     return 0;
 }
 
-/* 20 calls a second; 40 at once after a rest. */
+/* 20 calls a second; 40 at once after a rest. A call whose turn would come too late takes none, so that those who give
+ * up do not make others wait. */
 static int take_turn(struct bw_kube_client *client, struct bw_deadline deadline, const bool *stop, struct bw_error *err)
 {
     const int64_t share = 1000 / CALLS_PER_S;
@@ -110,21 +111,23 @@ static int take_turn(struct bw_kube_client *client, struct bw_deadline deadline,
     if (client->spent_until_ms < now) {
         client->spent_until_ms = now;
     }
-    client->spent_until_ms += share;
-    int64_t ahead = client->spent_until_ms - now - BURST * share;
+    int64_t ahead = client->spent_until_ms + share - now - BURST * share;
+    bool late = ahead > 0 && ahead > bw_deadline_left_ms(deadline);
+    client->spent_until_ms += late ? 0 : share;
     (void)pthread_mutex_unlock(&client->lock);
     return ahead <= 0 ? 0 : wait_ms(ahead, deadline, stop, err);
 }
 
 /* Overwrites as it grows: an answer may be a Secret. */
-static int read_text(char **out, size_t *len_out, struct bw_http_response *response, struct bw_error *err)
+static int read_text(char **out, size_t *len_out, uint64_t most, struct bw_http_response *response,
+                     struct bw_error *err)
 {
     size_t capacity = 16 * BW_KIB, len = 0;
     char *text = bw_memory_zeroed(1, capacity);
     for (ssize_t got; (got = bw_http_read(response, text + len, capacity - len, err)) != 0; len += (size_t)got) {
-        if (got < 0) {
+        if (got < 0 || len + (size_t)got > most) {
             wipe(text, len);
-            return -1;
+            return got < 0 ? -1 : bw_error_set(err, BW_ELIMIT, "the answer is too long");
         }
         if (len + (size_t)got == capacity) {
             char *larger = bw_memory_zeroed(2, capacity);
@@ -147,7 +150,8 @@ static int status_error(const struct bw_kube_request *request, struct bw_http_re
     long code = bw_http_status(response);
     int64_t retry_after_s = bw_http_retry_after_s(response);
     bw_http_set_deadline(response, bw_deadline_in_ms(CALL_MS));
-    if (read_text(&text, &len, response, NULL) == 0 && bw_json_parse(&status, text, len, MAX_FAULT, NULL) != 0) {
+    if (read_text(&text, &len, MAX_FAULT, response, NULL) == 0 &&
+        bw_json_parse(&status, text, len, MAX_FAULT, NULL) != 0) {
         status = NULL;
     }
     const char *words = json_string_value(json_object_get(status, "message"));
@@ -253,7 +257,7 @@ static int take_document(json_t **out, const struct bw_kube_request *request, st
 {
     char *text = NULL;
     size_t len = 0;
-    if (read_text(&text, &len, response, err) != 0) {
+    if (read_text(&text, &len, UINT64_MAX, response, err) != 0) {
         return -1;
     }
     /* the parser's own words would quote what may be a Secret */

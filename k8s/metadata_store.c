@@ -22,6 +22,7 @@ struct bw_metadata_store {
     pthread_mutex_t lock;
     struct bw_map *objects;
     size_t bytes;
+    bool whole; /* atomic */
 };
 
 struct bw_metadata_store *bw_metadata_store_create(void)
@@ -205,6 +206,16 @@ static bool take_value(char *out, size_t size, const struct bw_metadata *metadat
     }
     memcpy(out, pair->value, pair->value_len + 1);
     return true;
+}
+
+void bw_metadata_store_set_whole(struct bw_metadata_store *store)
+{
+    __atomic_store_n(&store->whole, true, __ATOMIC_RELEASE);
+}
+
+bool bw_metadata_store_is_whole(struct bw_metadata_store *store)
+{
+    return __atomic_load_n(&store->whole, __ATOMIC_ACQUIRE);
 }
 
 size_t bw_metadata_store_values(struct bw_value_pair *into, size_t capacity, struct bw_metadata_store *store,

@@ -19,6 +19,9 @@ void bw_metadata_store_drop(struct bw_metadata_store *store, const char *name);
 /* A copy in the arena. false: there is none of this name, or (err set) the arena is spent. */
 bool bw_metadata_store_find(struct bw_metadata *out, struct bw_metadata_store *store, const char *name,
                             struct bw_arena *arena, struct bw_error *err) BW_MUST_CHECK;
+/* Every object that there is has been put once. */
+void bw_metadata_store_set_whole(struct bw_metadata_store *store);
+bool bw_metadata_store_is_whole(struct bw_metadata_store *store);
 /* The distinct pairs of values that objects have for two labels ("linux", "arm64"), sorted, at most `capacity`; what
  * lacks one of them is left out. Returns how many. */
 struct bw_value_pair {

@@ -191,13 +191,14 @@ static void read_body(struct bw_admission *at, const char *body, size_t len)
     }
 }
 
-/* Those of the cluster's nodes, by the labels that every kubelet sets. */
+/* Those of the cluster's nodes, by the labels that every kubelet sets; none before all nodes are known, for half of
+ * them would leave platforms out. */
 static size_t node_platforms(struct bw_platform *into, struct bw_admission *at)
 {
     struct bw_metadata_store *nodes = at->services->nodes;
     size_t n = 0;
     struct bw_value_pair *pairs = bw_arena_array(&at->arena, MAX_NODE_PLATFORMS, sizeof(*pairs));
-    if (pairs != NULL && nodes != NULL) {
+    if (pairs != NULL && nodes != NULL && bw_metadata_store_is_whole(nodes)) {
         n = bw_metadata_store_values(pairs, MAX_NODE_PLATFORMS, nodes, "kubernetes.io/os", "kubernetes.io/arch");
     }
     for (size_t i = 0; i < n; i++) {

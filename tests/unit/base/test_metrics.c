@@ -117,12 +117,31 @@ static void a_series_can_be_taken_away(void **state)
     assert_memory_equal(out.data, expected, sizeof(expected) - 1);
 }
 
+/* Some values come from requests. */
+static void a_long_value_is_cut_and_leaves_the_line_whole(void **state)
+{
+    (void)state;
+    static char value[20000];
+    memset(value, 'x', sizeof(value) - 1);
+    bw_metric_add(&requests, 1, BW_LABELS("long", value));
+    bw_metric_add(&requests, 1, BW_LABELS(value, "long"));
+    BW_BUF_SCOPE out;
+    bw_buf_init(&out, 1000000);
+    bw_metrics_write(&out);
+    const char *line = strstr(out.data, "{code=\"long\",reason=\"xxx");
+    assert_non_null(line);
+    assert_memory_equal(line + strcspn(line, "\n") - 3, "} 1", 3);
+    assert_true(strcspn(line, "\n") < 2000);
+    assert_non_null(strstr(out.data, "x\",reason=\"long\"} 1\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_text_is_sorted_and_escaped),
         cmocka_unit_test(too_many_series_are_counted_under_other),
         cmocka_unit_test(a_series_can_be_taken_away),
+        cmocka_unit_test(a_long_value_is_cut_and_leaves_the_line_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,6 +270,27 @@ static void a_flag_ends_a_watch(void **state)
     bw_kube_client_destroy(client);
 }
 
+/* Nobody listens there: what counts is whether a call gets its turn. */
+static void who_gives_up_takes_no_turn(void **state)
+{
+    char port[8];
+    struct bw_error err = {0};
+    (void)state;
+    (void)setenv("KUBERNETES_SERVICE_PORT", "1", 1);
+    struct bw_kube_client *client = client_of();
+    for (int i = 0; i < 2000; i++) {
+        const struct bw_kube_request hasty = {
+            .method = "PUT", .path = "/api/v1/x", .deadline = {bw_monotonic_ms() - 1}};
+        assert_int_equal(bw_kube_call(NULL, client, &hasty, NULL), -1);
+    }
+    const struct bw_kube_request patient = {.method = "PUT", .path = "/api/v1/x"};
+    assert_int_equal(bw_kube_call(NULL, client, &patient, &err), -1);
+    assert_null(strstr(err.message, "is busy"));
+    bw_kube_client_destroy(client);
+    (void)snprintf(port, sizeof(port), "%u", rig.port);
+    (void)setenv("KUBERNETES_SERVICE_PORT", port, 1);
+}
+
 static void faults_of_the_account_are_named(void **state)
 {
     struct bw_kube_client *client = NULL;
@@ -372,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_end_as_the_server_says),
         cmocka_unit_test(a_flag_ends_a_watch),
+        cmocka_unit_test(who_gives_up_takes_no_turn),
         cmocka_unit_test(outside_a_cluster_a_kubeconfig_says_who_we_are),
         cmocka_unit_test(a_token_that_cannot_change_is_refused_once),
         cmocka_unit_test(faults_of_the_account_are_named),

@@ -45,3 +45,16 @@ char *bw_memory_strndup(const char *text, size_t len)
         memcpy(copy, text, len);
     return copy;
 }
+
+void bw_memory_wipe(void *block, size_t size)
+{
+    if (block != NULL) {
+        explicit_bzero(block, size);
+        free(block);
+    }
+}
+
+void bw_memory_wipe_text(char *text)
+{
+    bw_memory_wipe(text, text == NULL ? 0 : strlen(text));
+}

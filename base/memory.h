@@ -10,5 +10,8 @@ void bw_memory_set_up(void);
 void *bw_memory_zeroed(size_t count, size_t size); /* aborts too when the product overflows */
 void *bw_memory_resize(void *block, size_t size);
 char *bw_memory_strndup(const char *text, size_t len);
+/* Overwrites what is secret, and frees it; NULL is fine. */
+void bw_memory_wipe(void *block, size_t size);
+void bw_memory_wipe_text(char *text);
 
 #endif

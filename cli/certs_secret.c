@@ -4,12 +4,13 @@
 #include "base/certificate.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "k8s/metadata.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_TIME "breakwater.io/rotation-step"
+#define STEP_TIME BW_DOMAIN "/rotation-step"
 
 enum { MAX_PATH = 400 };
 

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "k8s/metadata.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -10,8 +11,8 @@
 #include <string.h>
 
 #define CONFIGURATIONS "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/"
-#define WORKLOADS      "pods.breakwater.io"
-#define POLICY         "breakwater.io/failure-policy"
+#define WORKLOADS      "pods." BW_DOMAIN
+#define POLICY         BW_DOMAIN "/failure-policy"
 
 enum { TRIES = 5, ANSWER_MS = 5000, DEFAULT_PORT = 443, MAX_URL = 1024 };
 

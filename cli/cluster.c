@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "k8s/metadata.h"
 
 #include <signal.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static int write_path(struct bw_buf *buf, const char *namespace, const char *nex
     if (namespace != NULL) {
         bw_buf_printf(buf, "namespaces/%s/", namespace);
     }
-    bw_buf_puts(buf, "configmaps?labelSelector=breakwater.io%2Fbundle&limit=" PAGE);
+    bw_buf_puts(buf, "configmaps?labelSelector=" BW_DOMAIN "%2Fbundle&limit=" PAGE);
     if (next != NULL) {
         bw_buf_puts(buf, "&continue=");
         put_escaped(buf, next);

@@ -34,36 +34,6 @@ struct run {
 
 /* ---- the services of an admission ---- */
 
-static void *retain_config(void *config)
-{
-    return bw_config_retain(config);
-}
-
-static void release_config(void *config)
-{
-    bw_config_release(config);
-}
-
-static void *retain_set(void *set)
-{
-    return bw_bundle_set_retain(set);
-}
-
-static void release_set(void *set)
-{
-    bw_bundle_set_release(set);
-}
-
-static void *retain_source(void *source)
-{
-    return bw_image_source_retain(source);
-}
-
-static void release_source(void *source)
-{
-    bw_image_source_release(source);
-}
-
 static void on_news(void *payload, uint64_t number)
 {
     struct run *run = payload;
@@ -105,7 +75,7 @@ static int open_services(struct run *run, struct bw_error *err)
                                          .bundles = &run->bundles,
                                          .source = &run->sources,
                                          .registry = run->access.registry,
-                                         .namespaces = bw_metadata_store_create()};
+                                         .namespaces = bw_metadata_store_create(NULL, NULL)};
     note_namespaces(run);
     if (run->kube != NULL && bw_kube_lookup_create(&run->services.lookup, run->kube, on_news, run, err) != 0) {
         return -1;
@@ -372,9 +342,7 @@ int bw_evaluate_manifests(const struct bw_arguments *arguments, struct bw_config
     int status = BW_EXIT_TROUBLE;
     (void)pthread_mutex_init(&run.lock, NULL);
     (void)pthread_cond_init(&run.wake, NULL);
-    bw_slot_init(&run.configs, retain_config, release_config);
-    bw_slot_init(&run.bundles, retain_set, release_set);
-    bw_slot_init(&run.sources, retain_source, release_source);
+    bw_services_slots(&run.configs, &run.bundles, &run.sources);
     run.answers = json ? json_array() : NULL;
     if (read_manifests(&run) == 0 && get_bundles(&run) == 0) {
         if (open_services(&run, &err) != 0) {

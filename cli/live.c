@@ -19,35 +19,6 @@ static struct bw_metric config_reloaded = {
     .help = "1 if the configuration file's present content is in force, 0 if it has a fault.",
     .kind = BW_METRIC_GAUGE,
 };
-static void *retain_config(void *config)
-{
-    return bw_config_retain(config);
-}
-
-static void release_config(void *config)
-{
-    bw_config_release(config);
-}
-
-static void *retain_bundles(void *set)
-{
-    return bw_bundle_set_retain(set);
-}
-
-static void release_bundles(void *set)
-{
-    bw_bundle_set_release(set);
-}
-
-static void *retain_source(void *source)
-{
-    return bw_image_source_retain(source);
-}
-
-static void release_source(void *source)
-{
-    bw_image_source_release(source);
-}
 
 void bw_live_news(void *payload, uint64_t number)
 {
@@ -179,9 +150,7 @@ int bw_live_begin(struct bw_live *live, const struct bw_arguments *arguments)
     live->config_path = bw_argument(arguments, "config");
     live->began_ms = live->warned_ms = bw_monotonic_ms();
     (void)pthread_mutex_init(&live->refresh, NULL);
-    bw_slot_init(&live->config, retain_config, release_config);
-    bw_slot_init(&live->bundles, retain_bundles, release_bundles);
-    bw_slot_init(&live->source, retain_source, release_source);
+    bw_services_slots(&live->config, &live->bundles, &live->source);
     if (bw_settings_load(&live->first, arguments, live->config_path) != 0 || apply_arguments(live, live->first) != 0) {
         return BW_EXIT_TROUBLE;
     }

@@ -41,14 +41,9 @@ static void open_bundle_maps(struct bw_live *live)
                                                                .payload = live});
 }
 
-static bool needs_namespaces(const struct bw_config *config)
-{
-    return bw_selectors_need_namespace(config->selectors, config->n_selectors);
-}
-
 int bw_live_follow_namespaces(struct bw_live *live, const struct bw_config *config, struct bw_error *err)
 {
-    if (live->cluster == NULL || live->follows_namespaces || !needs_namespaces(config)) {
+    if (live->cluster == NULL || live->follows_namespaces || !config->needs_namespaces) {
         return 0;
     }
     live->follows_namespaces = true;
@@ -57,7 +52,7 @@ int bw_live_follow_namespaces(struct bw_live *live, const struct bw_config *conf
 
 static int follow_nodes(struct bw_live *live, struct bw_error *err)
 {
-    live->nodes = bw_metadata_store_create();
+    live->nodes = bw_metadata_store_create("kubernetes.io/os", "kubernetes.io/arch");
     return bw_cluster_watch_metadata(live->cluster, "nodes", live->nodes, err);
 }
 
@@ -66,7 +61,7 @@ int bw_live_open_cluster(struct bw_live *live, struct bw_error *err)
     const struct bw_config *config = live->first;
     bool secrets = is_wanted(config->kubernetes), maps = is_wanted(config->bundle_maps);
     bool certs = config->certs.self_signed, nodes = is_wanted(config->nodes);
-    bool namespaces = needs_namespaces(config) && is_wanted(BW_KUBERNETES_AUTO), events = is_wanted(config->events);
+    bool namespaces = config->needs_namespaces && is_wanted(BW_KUBERNETES_AUTO), events = is_wanted(config->events);
     if (!secrets && !maps && !certs && !nodes && !namespaces && !events) {
         return 0;
     }
@@ -88,7 +83,7 @@ int bw_live_open_cluster(struct bw_live *live, struct bw_error *err)
         return -1;
     }
     live->cluster = bw_cluster_watch_create(live->kube);
-    live->namespaces = bw_metadata_store_create();
+    live->namespaces = bw_metadata_store_create(NULL, NULL);
     if (bw_live_follow_namespaces(live, config, err) != 0 || (nodes && follow_nodes(live, err) != 0)) {
         return -1;
     }

@@ -53,11 +53,6 @@ const char *bw_bundle_id(const struct bw_bundle *bundle)
     return bundle->id;
 }
 
-const char *bw_bundle_name(const struct bw_bundle *bundle)
-{
-    return bundle->name;
-}
-
 const char *bw_bundle_hash(const struct bw_bundle *bundle)
 {
     return bundle->hash;

@@ -54,7 +54,6 @@ struct bw_bundle *bw_bundle_retain(struct bw_bundle *bundle);
 void bw_bundle_release(struct bw_bundle *bundle); /* NULL is fine */
 
 const char *bw_bundle_id(const struct bw_bundle *bundle);
-const char *bw_bundle_name(const struct bw_bundle *bundle);
 const char *bw_bundle_hash(const struct bw_bundle *bundle); /* sha256 of the text, hex */
 const struct bw_needs *bw_bundle_needs(const struct bw_bundle *bundle);
 /* Rows of docs/anchore-differences.md that loading applied: bit n is row n. Two words. */

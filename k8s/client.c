@@ -74,14 +74,6 @@ const char *bw_kube_client_namespace(const struct bw_kube_client *client)
     return bw_kube_identity_place(client->identity)->namespace;
 }
 
-static void wipe(char *text, size_t len)
-{
-    if (text != NULL) {
-        explicit_bzero(text, len);
-        free(text);
-    }
-}
-
 /* ---- calls */
 
 static int wait_ms(int64_t ms, struct bw_deadline deadline, const bool *stop, struct bw_error *err)
@@ -126,13 +118,13 @@ static int read_text(char **out, size_t *len_out, uint64_t most, struct bw_http_
     char *text = bw_memory_zeroed(1, capacity);
     for (ssize_t got; (got = bw_http_read(response, text + len, capacity - len, err)) != 0; len += (size_t)got) {
         if (got < 0 || len + (size_t)got > most) {
-            wipe(text, len);
+            bw_memory_wipe(text, len);
             return got < 0 ? -1 : bw_error_set(err, BW_ELIMIT, "the answer is too long");
         }
         if (len + (size_t)got == capacity) {
             char *larger = bw_memory_zeroed(2, capacity);
             memcpy(larger, text, capacity);
-            wipe(text, capacity);
+            bw_memory_wipe(text, capacity);
             text = larger;
             capacity *= 2;
         }
@@ -262,7 +254,7 @@ static int take_document(json_t **out, const struct bw_kube_request *request, st
     }
     /* the parser's own words would quote what may be a Secret */
     int status = out == NULL ? 0 : bw_json_parse(out, text, len, len, NULL);
-    wipe(text, len);
+    bw_memory_wipe(text, len);
     return status == 0 ? 0
                        : bw_error_set(err, BW_EUNAVAILABLE, "%s %.*s: the answer is no JSON", request->method,
                                       (int)strcspn(request->path, "?"), request->path);

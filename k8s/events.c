@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "k8s/metadata.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define CONTROLLER "breakwater.io/webhook"
+#define CONTROLLER BW_DOMAIN "/webhook"
 #define COLLECTION "/apis/events.k8s.io/v1/namespaces/%s/events"
 
 enum {

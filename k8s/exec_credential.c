@@ -271,19 +271,11 @@ int bw_exec_credential_run(struct bw_exec_credential *out, const struct bw_kubec
 
 /* ---- the answer ---- */
 
-static void wipe(char *text)
-{
-    if (text != NULL) {
-        explicit_bzero(text, strlen(text));
-        free(text);
-    }
-}
-
 void bw_exec_credential_clear(struct bw_exec_credential *credential)
 {
-    wipe(credential->token);
-    wipe(credential->certificate);
-    wipe(credential->key);
+    bw_memory_wipe_text(credential->token);
+    bw_memory_wipe_text(credential->certificate);
+    bw_memory_wipe_text(credential->key);
     *credential = (struct bw_exec_credential){0};
 }
 

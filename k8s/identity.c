@@ -31,18 +31,10 @@ struct bw_kube_identity {
     int64_t read_ms, expires_s;
 };
 
-static void wipe(char *text)
-{
-    if (text != NULL) {
-        explicit_bzero(text, strlen(text));
-        free(text);
-    }
-}
-
 void bw_kube_credentials_clear(struct bw_kube_credentials *credentials)
 {
-    wipe(credentials->authorization);
-    wipe(credentials->key);
+    bw_memory_wipe_text(credentials->authorization);
+    bw_memory_wipe_text(credentials->key);
     free(credentials->ca);
     free(credentials->certificate);
     *credentials = (struct bw_kube_credentials){0};
@@ -118,7 +110,7 @@ static int run_exec(struct bw_kube_credentials *made, int64_t *expires_s, const 
     *expires_s = given.expires_s;
     if (given.certificate != NULL) {
         free(made->certificate);
-        wipe(made->key);
+        bw_memory_wipe_text(made->key);
         made->certificate = copy(given.certificate);
         made->key = copy(given.key);
     }

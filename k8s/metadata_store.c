@@ -18,16 +18,26 @@ struct kept {
     struct bw_pair pairs[];
 };
 
-struct bw_metadata_store {
-    pthread_mutex_t lock;
-    struct bw_map *objects;
-    size_t bytes;
-    bool whole; /* atomic */
+struct tally { /* how many objects have these values */
+    struct bw_value_pair pair;
+    size_t n_objects;
 };
 
-struct bw_metadata_store *bw_metadata_store_create(void)
+struct bw_metadata_store {
+    const char *first_label, *second_label;
+    pthread_mutex_t lock; /* of all that follows */
+    struct bw_map *objects;
+    size_t bytes;
+    struct tally *tallies; /* sorted */
+    size_t n_tallies;
+    bool whole, lost; /* lost: an object could not be kept */
+};
+
+struct bw_metadata_store *bw_metadata_store_create(const char *first_label, const char *second_label)
 {
     struct bw_metadata_store *store = bw_memory_zeroed(1, sizeof(*store));
+    store->first_label = first_label;
+    store->second_label = second_label;
     (void)pthread_mutex_init(&store->lock, NULL);
     store->objects = bw_map_create();
     return store;
@@ -40,7 +50,53 @@ void bw_metadata_store_destroy(struct bw_metadata_store *store)
     }
     bw_map_destroy(store->objects, free);
     (void)pthread_mutex_destroy(&store->lock);
+    free(store->tallies);
     free(store);
+}
+
+/* ---- values, with the lock held */
+
+static bool take_value(char *out, size_t size, const struct bw_metadata *metadata, const char *label)
+{
+    const struct bw_pair *pair = label == NULL ? NULL : bw_pairs_find(&metadata->labels, label);
+    if (pair == NULL || pair->value_len == 0 || pair->value_len >= size) {
+        return false;
+    }
+    memcpy(out, pair->value, pair->value_len + 1);
+    return true;
+}
+
+/* One object more or less has its values. */
+static void count(struct bw_metadata_store *store, const struct bw_metadata *metadata, bool more)
+{
+    struct bw_value_pair pair;
+    size_t at = 0;
+    int order = 1;
+    if (!take_value(pair.first, sizeof(pair.first), metadata, store->first_label) ||
+        !take_value(pair.second, sizeof(pair.second), metadata, store->second_label)) {
+        return;
+    }
+    for (; at < store->n_tallies; at++) {
+        order = strcmp(store->tallies[at].pair.first, pair.first);
+        order = order != 0 ? order : strcmp(store->tallies[at].pair.second, pair.second);
+        if (order >= 0) {
+            break;
+        }
+    }
+    struct tally *tally = store->tallies + at;
+    bool known = at < store->n_tallies && order == 0;
+    if (known && (more || tally->n_objects > 1)) {
+        tally->n_objects += more ? 1 : (size_t)-1;
+    } else if (known) {
+        store->n_tallies--;
+        memmove(tally, tally + 1, (store->n_tallies - at) * sizeof(*tally));
+    } else if (more) {
+        store->tallies = bw_memory_resize(store->tallies, (store->n_tallies + 1) * sizeof(*tally));
+        tally = store->tallies + at;
+        memmove(tally + 1, tally, (store->n_tallies - at) * sizeof(*tally));
+        *tally = (struct tally){pair, 1};
+        store->n_tallies++;
+    }
 }
 
 /* ---- blocks */
@@ -127,6 +183,7 @@ static void remove_object(struct bw_metadata_store *store, const char *name)
 {
     struct kept *kept = bw_map_remove(store->objects, name, strlen(name));
     if (kept != NULL) {
+        count(store, &kept->metadata, false);
         store->bytes -= kept->size;
         free(kept);
     }
@@ -144,8 +201,11 @@ void bw_metadata_store_put(struct bw_metadata_store *store, struct bw_json objec
     remove_object(store, name);
     if (kept != NULL && store->bytes + kept->size <= BW_MAX_METADATA_KEPT) {
         store->bytes += kept->size;
+        count(store, &kept->metadata, true);
         (void)bw_map_put(store->objects, name, strlen(name), kept);
         kept = NULL;
+    } else {
+        store->lost = true;
     }
     (void)pthread_mutex_unlock(&store->lock);
     free(kept);
@@ -175,78 +235,20 @@ bool bw_metadata_store_find(struct bw_metadata *out, struct bw_metadata_store *s
     return memory != NULL;
 }
 
-/* Into its place among sorted, distinct ones; what does not fit falls off the end. */
-static size_t insert(struct bw_value_pair *into, size_t n, size_t capacity, const struct bw_value_pair *pair)
-{
-    size_t at = n;
-    for (; at > 0; at--) {
-        int order = strcmp(into[at - 1].first, pair->first);
-        order = order != 0 ? order : strcmp(into[at - 1].second, pair->second);
-        if (order == 0) {
-            return n;
-        }
-        if (order < 0) {
-            break;
-        }
-    }
-    if (at == capacity) {
-        return n;
-    }
-    n = n < capacity ? n + 1 : n;
-    memmove(into + at + 1, into + at, (n - at - 1) * sizeof(*into));
-    into[at] = *pair;
-    return n;
-}
-
-static bool take_value(char *out, size_t size, const struct bw_metadata *metadata, const char *label)
-{
-    const struct bw_pair *pair = bw_pairs_find(&metadata->labels, label);
-    if (pair == NULL || pair->value_len == 0 || pair->value_len >= size) {
-        return false;
-    }
-    memcpy(out, pair->value, pair->value_len + 1);
-    return true;
-}
-
 void bw_metadata_store_set_whole(struct bw_metadata_store *store)
 {
-    __atomic_store_n(&store->whole, true, __ATOMIC_RELEASE);
-}
-
-bool bw_metadata_store_is_whole(struct bw_metadata_store *store)
-{
-    return __atomic_load_n(&store->whole, __ATOMIC_ACQUIRE);
-}
-
-size_t bw_metadata_store_values(struct bw_value_pair *into, size_t capacity, struct bw_metadata_store *store,
-                                const char *first_label, const char *second_label)
-{
-    size_t n = 0, cursor = 0;
     (void)pthread_mutex_lock(&store->lock);
-    for (void *value = NULL; bw_map_next(store->objects, &cursor, NULL, &value);) {
-        const struct kept *kept = value;
-        struct bw_value_pair pair;
-        if (take_value(pair.first, sizeof(pair.first), &kept->metadata, first_label) &&
-            take_value(pair.second, sizeof(pair.second), &kept->metadata, second_label)) {
-            n = insert(into, n, capacity, &pair);
-        }
+    store->whole = true;
+    (void)pthread_mutex_unlock(&store->lock);
+}
+
+size_t bw_metadata_store_values(struct bw_value_pair *into, size_t capacity, struct bw_metadata_store *store)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    size_t n = !store->whole || store->lost ? 0 : store->n_tallies < capacity ? store->n_tallies : capacity;
+    for (size_t i = 0; i < n; i++) {
+        into[i] = store->tallies[i].pair;
     }
     (void)pthread_mutex_unlock(&store->lock);
     return n;
-}
-
-size_t bw_metadata_store_count(struct bw_metadata_store *store)
-{
-    (void)pthread_mutex_lock(&store->lock);
-    size_t count = bw_map_count(store->objects);
-    (void)pthread_mutex_unlock(&store->lock);
-    return count;
-}
-
-size_t bw_metadata_store_bytes(struct bw_metadata_store *store)
-{
-    (void)pthread_mutex_lock(&store->lock);
-    size_t bytes = store->bytes;
-    (void)pthread_mutex_unlock(&store->lock);
-    return bytes;
 }

@@ -51,13 +51,8 @@ struct bw_deadline bw_admission_budget(const struct bw_config *config, int64_t t
  * a handful of ReplicaSets that wait would hold up every other one (K-305). */
 static bool waits_in_vain(const struct bw_admission *at)
 {
-    const struct bw_config *config = at->config;
-    bool denied = config->on_pending == BW_ON_ERROR_DENY;
-    for (size_t i = 0; i < config->n_selectors; i++) {
-        unsigned own = config->selectors[i].on_pending;
-        denied = denied && (own == 0 || own - 1 == BW_ON_ERROR_DENY);
-    }
-    return denied && config->pending_response != BW_PENDING_RETRY_AFTER && bw_is_controller(&at->review);
+    return at->config->waiting_denies && at->config->pending_response != BW_PENDING_RETRY_AFTER &&
+           bw_is_controller(&at->review);
 }
 
 static int add_subjects(struct bw_admission *at)
@@ -191,15 +186,14 @@ static void read_body(struct bw_admission *at, const char *body, size_t len)
     }
 }
 
-/* Those of the cluster's nodes, by the labels that every kubelet sets; none before all nodes are known, for half of
- * them would leave platforms out. */
+/* Those of the cluster's nodes, by the labels that every kubelet sets. */
 static size_t node_platforms(struct bw_platform *into, struct bw_admission *at)
 {
     struct bw_metadata_store *nodes = at->services->nodes;
     size_t n = 0;
     struct bw_value_pair *pairs = bw_arena_array(&at->arena, MAX_NODE_PLATFORMS, sizeof(*pairs));
-    if (pairs != NULL && nodes != NULL && bw_metadata_store_is_whole(nodes)) {
-        n = bw_metadata_store_values(pairs, MAX_NODE_PLATFORMS, nodes, "kubernetes.io/os", "kubernetes.io/arch");
+    if (pairs != NULL && nodes != NULL) {
+        n = bw_metadata_store_values(pairs, MAX_NODE_PLATFORMS, nodes);
     }
     for (size_t i = 0; i < n; i++) {
         into[i] = (struct bw_platform){.os = pairs[i].first, .architecture = pairs[i].second, .variant = ""};
@@ -540,7 +534,7 @@ static bool find_namespace(struct bw_admission *at, size_t *n_jobs)
     json_t *object = NULL;
     uint64_t ticket = 0;
     at->namespace_state = NAMESPACE_UNKNOWN;
-    if (!bw_selectors_need_namespace(at->config->selectors, at->config->n_selectors)) {
+    if (!at->config->needs_namespaces) {
         return true;
     }
     if (services->namespaces != NULL &&

@@ -28,7 +28,10 @@ struct bw_services {         /* built in cli/serve.c, borrowed here; all safe to
     const char *pod;                              /* who answers, for the audit log; NULL: not told */
 };
 
-struct bw_ledger;   /* the last admissions: ledger.h */
+struct bw_ledger; /* the last admissions: ledger.h */
+/* Makes the slots of the services, empty. */
+void bw_services_slots(struct bw_slot *config, struct bw_slot *bundles, struct bw_slot *source);
+
 struct bw_verdicts; /* decisions by (bundle, digest, reference and tag state, platform, configuration): verdicts.h */
 
 struct bw_admission;

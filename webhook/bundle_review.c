@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "k8s/bundle_map.h"
+#include "k8s/metadata.h"
 #include "webhook/answer.h"
 #include "webhook/field_cursor.h"
 
@@ -200,7 +201,7 @@ static void admit_unchecked(struct bw_admit_result *out, const struct bw_admissi
 static const char *label_of(struct bw_json object)
 {
     const json_t *labels = json_object_get(json_object_get(object.node, "metadata"), "labels");
-    const json_t *label = json_object_get(labels, "breakwater.io/bundle");
+    const json_t *label = json_object_get(labels, BW_DOMAIN "/bundle");
     return label == NULL || json_is_null(label) ? NULL : json_is_string(label) ? json_string_value(label) : "";
 }
 
@@ -217,7 +218,7 @@ static void judge(struct bw_admit_result *out, struct checking *at, const struct
         add_warning(at, "this ConfigMap was labelled active: unless another one is, or bundles.default names a bundle, "
                         "there may be no default bundle now");
     } else if (now == NULL && request->object.node != NULL) {
-        add_warning(at, "without the label breakwater.io/bundle the bundles of this ConfigMap are not in force");
+        add_warning(at, "without the label " BW_DOMAIN "/bundle the bundles of this ConfigMap are not in force");
     }
     if (now == NULL) {
         admit(out, request, at->warnings, at->n_warnings, "bundle_removed", at->arena);

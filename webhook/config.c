@@ -284,6 +284,16 @@ static int refuse_syntax(struct bw_config_reader *reader, const struct bw_error 
     return bw_error_wrap(err, "the configuration");
 }
 
+static bool waiting_denies(const struct bw_config *config)
+{
+    bool denies = config->on_pending == BW_ON_ERROR_DENY;
+    for (size_t i = 0; i < config->n_selectors; i++) {
+        unsigned own = config->selectors[i].on_pending;
+        denies = denies && (own == 0 || own - 1 == BW_ON_ERROR_DENY);
+    }
+    return denies;
+}
+
 static int read_document(struct bw_config_reader *reader, struct box *box, json_t *root, struct bw_error *err)
 {
     const struct walk walk = {
@@ -297,6 +307,8 @@ static int read_document(struct bw_config_reader *reader, struct box *box, json_
         check_whole(reader, &box->config);
     if (reader->problems->n_errors || reader->spent)
         return sum_up(reader, err);
+    box->config.needs_namespaces = bw_selectors_need_namespace(box->config.selectors, box->config.n_selectors);
+    box->config.waiting_denies = waiting_denies(&box->config);
     box->config.default_patterns = has_default_patterns(&box->config.analysis_needs, &box->arena);
     box->config.hash = box->hash;
     return hash_settings(box->hash, reader, err);

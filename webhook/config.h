@@ -72,6 +72,8 @@ struct bw_config {
     /* who is judged how: policySelectors and what goes with them */
     const struct bw_selector *selectors; /* the first that matches an image counts */
     size_t n_selectors;
+    bool needs_namespaces; /* some of them ask for more of a namespace than its name */
+    bool waiting_denies;   /* by onPending, here and of each of them */
     enum { BW_UNSELECTED_POLICY, BW_UNSELECTED_ALLOW, BW_UNSELECTED_DENY } on_no_selector_match;
     bool request_analysis; /* where a selector does not say it */
     struct bw_break_glass break_glass;

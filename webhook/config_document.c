@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-const char *bw_key_kind_name(const struct bw_key *key)
+static const char *kind_name(const struct bw_key *key)
 {
     switch (key->kind) {
     case BW_KEY_TEXT:
@@ -122,7 +122,7 @@ static void put_row(FILE *out, const struct bw_key *key, const char *prefix)
     if (key->kind == BW_KEY_CHOICE)
         put_choices(out, key, ", ");
     else
-        fputs(bw_key_kind_name(key), out);
+        fputs(kind_name(key), out);
     fputs(" | ", out);
     put_default(out, key);
     fputs(" | ", out);

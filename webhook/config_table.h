@@ -97,6 +97,4 @@ int bw_config_labels(struct bw_config_reader *reader, const struct bw_key *key, 
 /* In place, NULL-terminated; returns how many are left. */
 size_t bw_config_sort(const char **texts, size_t n_texts);
 
-const char *bw_key_kind_name(const struct bw_key *key);
-
 #endif

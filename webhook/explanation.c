@@ -88,6 +88,7 @@ static json_t *image_json(struct explaining *at, const struct bw_ledger_image *i
     put_text(made, "mode", image->mode);
     put_text(made, "exemption", image->exemption);
     put_text(made, "bundle", image->bundle == NULL ? NULL : bw_bundle_id(image->bundle));
+    put_text(made, "origin", image->origin);
     put_text(made, "outcome", image->outcome);
     put_text(made, "why", image->why);
     (void)json_object_set_new(made, "stale", json_boolean(image->stale));

@@ -96,7 +96,7 @@ static int copy_variants(struct bw_ledger_image *into, const struct bw_subject *
 }
 
 static int copy_image(struct bw_ledger_image *into, const struct bw_subject *subject, const struct bw_config *config,
-                      struct bw_arena *arena)
+                      const struct bw_bundle_set *bundles, struct bw_arena *arena)
 {
     const struct bw_treatment *treatment = &subject->treatment;
     const struct bw_selector *selector = treatment->selector;
@@ -110,6 +110,7 @@ static int copy_image(struct bw_ledger_image *into, const struct bw_subject *sub
         .mode = bw_mode_name(treatment->warn_only ? BW_MODE_WARN : treatment->mode),
         .exemption = treatment->exemption == NULL ? NULL : bw_arena_strdup(arena, treatment->exemption->id),
         .bundle = treatment->bundle,
+        .origin = treatment->bundle == NULL ? NULL : bw_bundle_set_origin(bundles, treatment->bundle),
     };
     if (subject->written != NULL && bw_reference_copy(&made.reference, &subject->reference, arena) != 0) {
         return -1;
@@ -128,7 +129,7 @@ static int copy_images(struct held *held, const struct bw_outcome_inputs *inputs
     struct bw_ledger_image *images = bw_arena_array(&held->arena, inputs->n_subjects, sizeof(*images));
     held->entry.images = images;
     for (size_t i = 0; images != NULL && i < inputs->n_subjects; i++) {
-        if (copy_image(&images[i], &inputs->subjects[i], inputs->config, &held->arena) != 0) {
+        if (copy_image(&images[i], &inputs->subjects[i], inputs->config, held->bundles, &held->arena) != 0) {
             return -1;
         }
         held->entry.n_images++;

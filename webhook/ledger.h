@@ -24,6 +24,7 @@ struct bw_ledger_image {
     const char *why;     /* that in words; NULL where the verdicts tell */
     const char *exemption;
     const struct bw_bundle *bundle; /* NULL: none was needed */
+    const char *origin;             /* of the bundle: "configmap breakwater/prod[prod.json]" */
     const struct bw_ledger_variant *variants;
     size_t n_variants;
 };

@@ -44,6 +44,13 @@ static struct bw_metric cache_total = {.name = "breakwater_cache_requests_total"
                                        .help = "Reports found in a cache, and faults of the cache on disk.",
                                        .kind = BW_METRIC_COUNTER,
                                        .labels = {"cache", "result"}};
+static struct bw_metric events_total = {
+    .name = "breakwater_events_total",
+    .help = "Events by what became of them: written, repeated (counted in a series), dropped for want of room or rate, "
+            "failed.",
+    .kind = BW_METRIC_COUNTER,
+    .labels = {"result"},
+};
 static struct bw_metric reload_errors_total = {
     .name = "breakwater_tls_reload_errors_total",
     .help = "Certificates that were refused, so that the old one stays.",
@@ -68,6 +75,13 @@ static void refresh_gauges(struct bw_server *server)
     bw_metric_set(&cache_total, (double)counts.store_hits, BW_LABELS("store", "hit"));
     bw_metric_set(&cache_total, (double)counts.store_faults, BW_LABELS("store", "error"));
     bw_metric_touch(&reload_errors_total, NULL);
+    if (server->services->events != NULL) {
+        struct bw_events_counts events = bw_events_counts(server->services->events);
+        bw_metric_set(&events_total, (double)events.written, BW_LABELS("written"));
+        bw_metric_set(&events_total, (double)events.repeated, BW_LABELS("repeated"));
+        bw_metric_set(&events_total, (double)events.dropped, BW_LABELS("dropped"));
+        bw_metric_set(&events_total, (double)events.failed, BW_LABELS("failed"));
+    }
 }
 
 void bw_routes_count_reload_error(void)

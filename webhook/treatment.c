@@ -107,13 +107,14 @@ int bw_treatment_choose(struct bw_treatment *out, enum bw_fault *fault, const st
                         struct bw_arena *arena, struct bw_error *err)
 {
     const struct bw_config *config = question->config;
-    struct bw_named_image image;
+    struct bw_named_image image = {0};
     struct bw_treatment made = {.mode = BW_MODE_POLICY,
                                 .on_pending = config->on_pending,
                                 .warn_only = question->warn_only,
                                 .analyse = config->request_analysis};
     *fault = BW_FAULT_INTERNAL;
-    if (bw_named_image_make(&image, question->written, question->reference, arena, err) != 0) {
+    if (config->n_selectors + config->n_exemptions > 0 &&
+        bw_named_image_make(&image, question->written, question->reference, arena, err) != 0) {
         return -1;
     }
     const struct bw_selector_question asked = {

@@ -42,8 +42,8 @@ told() { # EXPRESSION: of the explanation d, its first image i and that image's 
 check "the audit annotation names the pod" test "$(json "$BW_TMP/denial.json" 'd["auditAnnotations"]["pod"]')" = "$(hostname)"
 check "the audit annotation names the uid" test "$(json "$BW_TMP/denial.json" 'd["auditAnnotations"]["uid"]')" = 11111111-2222
 check "the admission and its decision" told 'd["uid"] == "11111111-2222" and d["decision"] == "deny" and d["kind"] == "Pod"'
-check "selector, mode, place and bundle of the image" told \
-    'i["selector"] == {"index": 1, "id": "everywhere"} and i["mode"] == "policy" and i["field"] == "spec.containers[0].image" and i["bundle"] == "demo"'
+check "selector, mode, place and bundle of the image, and where that is from" told \
+    'i["selector"] == {"index": 1, "id": "everywhere"} and i["mode"] == "policy" and i["field"] == "spec.containers[0].image" and i["bundle"] == "demo" and i["origin"] == "file demo.json"'
 check "the mapping and every rule with its outcome" told \
     'e["explain"]["mappings"]["matched"] == 0 and {"no-root": "fired", "small": "silent"}.items() <= {r["id"]: r["outcome"] for r in e["explain"]["policies"][0]["rules"]}.items()'
 check "what a whitelist forgave, and which" told \

@@ -216,31 +216,6 @@ struct fake_services {
     struct bw_services services;
 };
 
-static inline void *fake_retain_config(void *config)
-{
-    return bw_config_retain(config);
-}
-static inline void fake_release_config(void *config)
-{
-    bw_config_release(config);
-}
-static inline void *fake_retain_set(void *set)
-{
-    return bw_bundle_set_retain(set);
-}
-static inline void fake_release_set(void *set)
-{
-    bw_bundle_set_release(set);
-}
-static inline void *fake_retain_source(void *source)
-{
-    return bw_image_source_retain(source);
-}
-static inline void fake_release_source(void *source)
-{
-    bw_image_source_release(source);
-}
-
 static inline void fake_source_destroy(struct bw_image_source *source)
 {
     free(source);
@@ -293,9 +268,7 @@ static inline void fake_start(struct fake_services *services, const char *yaml,
     }
     *source = (struct bw_image_source){.ops = &fake_source_ops, .references = 1};
     *services = (struct fake_services){0};
-    bw_slot_init(&services->config, fake_retain_config, fake_release_config);
-    bw_slot_init(&services->bundles, fake_retain_set, fake_release_set);
-    bw_slot_init(&services->source, fake_retain_source, fake_release_source);
+    bw_services_slots(&services->config, &services->bundles, &services->source);
     bw_slot_replace(&services->source, source);
     fake_configure(services, yaml);
     fake_load_bundle(services, fake_bundle);

@@ -233,7 +233,7 @@ static void namespace_metadata_decides_or_nothing_does(void **state)
     };
     fake_configure(&services, setting);
     for (size_t i = 0; i < BW_LENGTH(rows); i++) {
-        struct bw_metadata_store *store = bw_metadata_store_create();
+        struct bw_metadata_store *store = bw_metadata_store_create(NULL, NULL);
         char *text = rows[i].namespace == NULL ? NULL : bw_arena_strdup(&arena, rows[i].namespace);
         for (char *c = text; c != NULL && *c != '\0'; c++) {
             *c = *c == '\'' ? '"' : *c;
@@ -265,7 +265,7 @@ static void what_waits_may_be_admitted_by_a_selector(void **state)
 static void platforms_come_from_the_nodes(void **state)
 {
     (void)state;
-    struct bw_metadata_store *nodes = bw_metadata_store_create();
+    struct bw_metadata_store *nodes = bw_metadata_store_create("kubernetes.io/os", "kubernetes.io/arch");
     json_t *node = json_loads("{\"metadata\":{\"name\":\"n1\",\"labels\":{\"kubernetes.io/os\":\"linux\","
                               "\"kubernetes.io/arch\":\"riscv64\"}}}",
                               0, NULL);

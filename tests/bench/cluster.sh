@@ -3,24 +3,17 @@
 # server. Memory beyond what it takes beside an empty cluster, and CPU of an idle minute, beside their limits.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
 n_bundles=500
 most_mib=64 most_cpu_s=3
-kubectl=$(tests/cluster/kubectl)
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
-k() { timeout -k 5 90 "$kubectl" "$@"; }
+cluster_begin
 k create namespace breakwater >/dev/null
 k -n breakwater create serviceaccount breakwater >/dev/null
 k create clusterrole breakwater --verb=get,list,watch --resource=configmaps,namespaces,nodes >/dev/null
 k create clusterrolebinding breakwater --clusterrole=breakwater --serviceaccount=breakwater:breakwater >/dev/null
-mkdir -p "$BW_TMP/account"
-k -n breakwater create token breakwater --duration=2h >"$BW_TMP/account/token"
-cp "$BW_TMP/cluster/ca.crt" "$BW_TMP/account/ca.crt"
-printf breakwater >"$BW_TMP/account/namespace"
+account_begin
 server=$(k config view -o jsonpath='{.clusters[0].cluster.server}')
 token=$(k config view --raw -o jsonpath='{.users[0].user.token}')
 

@@ -2,19 +2,14 @@
 # End to end: kubectl, a real Kubernetes API server, breakwater behind a Service, a real registry and one that hangs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-layout=$(tests/images/make)
-kubectl=$(tests/cluster/kubectl)
-registry_start "$BW_TMP/plain" plain
-registry_push "$BW_TMP/plain" "$layout" >"$BW_TMP/push.log" 2>&1
+filled_registry plain
 fault_start "$BW_TMP/faults" "$layout"
-host=$(registry_host "$BW_TMP/plain") faults=$(registry_host "$BW_TMP/faults")
+faults=$(registry_host "$BW_TMP/faults")
 
-address=127.96.0.20
-webhook=$address:$(free_port 0)
-bw certs --out "$BW_TMP/certs" --dns breakwater.breakwater.svc --ip "$address" >/dev/null
+webhook_at 127.96.0.20
 mkdir -p "$BW_TMP/serve/bundles"
 cp docs/examples/demo-bundle.json "$BW_TMP/serve/bundles/demo.json"
 serve_start serve --listen "$webhook" <<Y
@@ -24,12 +19,9 @@ registry:
   hosts: {"$host": {plainHTTP: true}, "$faults": {plainHTTP: true}}
 defaultPlatforms: [linux/amd64]
 Y
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
+cluster_begin
 tests/cluster/register "$webhook" "$BW_TMP/certs/ca.crt" 3 >"$BW_TMP/register.log" 2>&1
 
-k() { timeout -k 5 90 "$kubectl" "$@"; }
 apply() { tests/integration/admissions.py yaml --registry "$host" "$1" | k apply -f - 2>&1; }
 
 check "a good pod is created" says 0 'pod/shop-new created' apply shop-new

@@ -3,75 +3,20 @@
 # good one beside them works.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-layout=$(tests/images/make)
-kubectl=$(tests/cluster/kubectl)
-registry_start "$BW_TMP/basic" basic
-registry_push "$BW_TMP/basic" "$layout" >"$BW_TMP/push.log" 2>&1
-host=$(registry_host "$BW_TMP/basic")
+filled_registry basic
 
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
-k() { timeout -k 5 90 "$kubectl" "$@"; }
+cluster_begin
 
-address=127.96.0.25
-webhook=$address:$(free_port 0)
-bw certs --out "$BW_TMP/certs" --dns breakwater.breakwater.svc --ip "$address" >/dev/null
+webhook_at 127.96.0.25
 
-# breakwater's own ServiceAccount: it may read ServiceAccounts and Secrets, one namespace's Secrets excepted
-k apply -f - >"$BW_TMP/rbac.log" <<'Y'
-apiVersion: v1
-kind: Namespace
-metadata: {name: breakwater}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: breakwater, namespace: breakwater}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: breakwater-accounts}
-rules: [{apiGroups: [""], resources: [serviceaccounts], verbs: [get]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: breakwater-accounts}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: breakwater-accounts}
-subjects: [{kind: ServiceAccount, name: breakwater, namespace: breakwater}]
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: breakwater-secrets, namespace: shop}
-rules: [{apiGroups: [""], resources: [secrets], verbs: [get]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: breakwater-secrets, namespace: shop}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: breakwater-secrets}
-subjects: [{kind: ServiceAccount, name: breakwater, namespace: breakwater}]
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: closed}
-Y
-mkdir -p "$BW_TMP/account"
-k -n breakwater create token breakwater --duration=1h >"$BW_TMP/account/token"
-cp "$BW_TMP/cluster/ca.crt" "$BW_TMP/account/ca.crt"
-printf breakwater >"$BW_TMP/account/namespace"
-server=$(k config view -o jsonpath='{.clusters[0].cluster.server}')
-server=${server#https://}
-export KUBERNETES_SERVICE_HOST=${server%:*} KUBERNETES_SERVICE_PORT=${server##*:}
+secret_reader
 
 mkdir -p "$BW_TMP/serve/bundles"
 cp docs/examples/demo-bundle.json "$BW_TMP/serve/bundles/demo.json"
-serve_start serve --listen "$webhook" <<Y
+in_pod serve_start serve --listen "$webhook" <<Y
 kubernetes: {pullSecrets: always, serviceAccountDir: $BW_TMP/account}
 negativeTTL: 1s
 authTTL: 0s
@@ -81,7 +26,6 @@ registry:
 defaultPlatforms: [linux/amd64]
 Y
 tests/cluster/register "$webhook" "$BW_TMP/certs/ca.crt" 10 >"$BW_TMP/register.log" 2>&1
-unset KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT
 
 secret() { # NAMESPACE NAME PASSWORD
     k -n "$1" create secret docker-registry "$2" --docker-server="$host" --docker-username=alice --docker-password="$3" \
@@ -97,7 +41,6 @@ Y
 }
 good=shop/hello:1.0
 secret shop reg s3cret >/dev/null
-
 
 /usr/bin/python3 - "$host" <<'P' >"$BW_TMP/nonsense.yaml"
 import base64, json, sys

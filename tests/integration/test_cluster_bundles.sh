@@ -3,19 +3,12 @@
 # Events say; with the rights of a ServiceAccount and no more.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-layout=$(tests/images/make)
-kubectl=$(tests/cluster/kubectl)
-registry_start "$BW_TMP/plain" plain
-registry_push "$BW_TMP/plain" "$layout" >"$BW_TMP/push.log" 2>&1
-host=$(registry_host "$BW_TMP/plain")
+filled_registry plain
 
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
-k() { timeout -k 5 90 "$kubectl" "$@"; }
+cluster_begin
 kb() { k -n breakwater "$@"; }
 
 k apply -f - >"$BW_TMP/rbac.log" <<'Y'
@@ -47,18 +40,9 @@ Y
 may() { wait_for 30 k auth can-i list configmaps "$@" --as=system:serviceaccount:breakwater:breakwater; }
 may -n breakwater
 account=$BW_TMP/account
-mkdir -p "$account"
-kb create token breakwater --duration=1h >"$account/token"
-cp "$BW_TMP/cluster/ca.crt" "$account/ca.crt"
-printf breakwater >"$account/namespace"
-server=$(k config view -o jsonpath='{.clusters[0].cluster.server}')
-server=${server#https://}
-# as in a pod: what is "auto" finds the API server
-in_pod() { KUBERNETES_SERVICE_HOST=${server%:*} KUBERNETES_SERVICE_PORT=${server##*:} "$@"; }
+account_begin
 
-address=127.96.0.25
-webhook=$address:$(free_port 0)
-bw certs --out "$BW_TMP/certs" --dns breakwater.breakwater.svc --ip "$address" --ip 127.0.0.1 >/dev/null
+webhook_at 127.96.0.25
 settings() { # NAME [MORE KEYS OF bundles]: no folder of bundles is there
     mkdir -p "$BW_TMP/$1"
     cat >"$BW_TMP/$1/config.yaml" <<Y

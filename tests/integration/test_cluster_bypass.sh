@@ -3,18 +3,12 @@
 # An image that the bundle refuses must not come to run, wherever an object may name it and whatever stands around it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-layout=$(tests/images/make)
-kubectl=$(tests/cluster/kubectl)
-registry_start "$BW_TMP/plain" plain
-registry_push "$BW_TMP/plain" "$layout" >"$BW_TMP/push.log" 2>&1
-host=$(registry_host "$BW_TMP/plain")
+filled_registry plain
 
-address=127.96.0.22
-webhook=$address:$(free_port 0)
-bw certs --out "$BW_TMP/certs" --dns breakwater.breakwater.svc --ip "$address" >/dev/null
+webhook_at 127.96.0.22
 mkdir -p "$BW_TMP/serve/bundles"
 cp docs/examples/demo-bundle.json "$BW_TMP/serve/bundles/demo.json"
 serve_start serve --listen "$webhook" <<Y
@@ -29,11 +23,8 @@ policySelectors:
 - {id: rest, match: {}, mode: policy}
 breakGlass: {groups: [sre], requireReason: true}
 Y
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
+cluster_begin
 tests/cluster/register "$webhook" "$BW_TMP/certs/ca.crt" >"$BW_TMP/register.log" 2>&1
-k() { timeout -k 5 90 "$kubectl" "$@"; }
 # developers may do everything in shop, and nothing to the cluster; sre may break the glass
 k create clusterrole developer --verb='*' --resource='*.*' >/dev/null
 k create rolebinding devs -n shop --clusterrole=developer --group=devs --group=sre >/dev/null

@@ -4,19 +4,12 @@
 # Lifetimes are settings; no clock is moved.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-layout=$(tests/images/make)
-kubectl=$(tests/cluster/kubectl)
-registry_start "$BW_TMP/plain" plain
-registry_push "$BW_TMP/plain" "$layout" >"$BW_TMP/push.log" 2>&1
-host=$(registry_host "$BW_TMP/plain")
+filled_registry plain
 
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
-k() { timeout -k 5 90 "$kubectl" "$@"; }
+cluster_begin
 address=127.96.0.23 port=$(free_port 0)
 
 # what a chart installs: the Service, the webhook configuration (without caBundle, open until somebody answers), two

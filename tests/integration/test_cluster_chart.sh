@@ -3,17 +3,13 @@
 # nothing, and it asks about what has to be asked about and about nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
 chart=charts/breakwater
-kubectl=$(tests/cluster/kubectl)
 helm=$(tests/cluster/helm)
-k() { timeout -k 5 90 "$kubectl" "$@"; }
 
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
+cluster_begin
 for namespace in breakwater elsewhere shop policies; do # with Pod Security's labels, which warn of every pod that is not "restricted"
     sed "s/^  name: .*/  name: $namespace/" manifests/base/namespace.yaml | k apply -f - >/dev/null
 done

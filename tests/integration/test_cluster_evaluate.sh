@@ -2,18 +2,11 @@
 # breakwater evaluate -f --cluster: manifests answered by the bundles, namespaces and pull secrets of a real API server.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-layout=$(tests/images/make)
-kubectl=$(tests/cluster/kubectl)
-registry_start "$BW_TMP/basic" basic
-registry_push "$BW_TMP/basic" "$layout" >"$BW_TMP/push.log" 2>&1
-host=$(registry_host "$BW_TMP/basic")
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
-k() { timeout -k 5 90 "$kubectl" "$@"; }
+filled_registry basic
+cluster_begin
 
 cat >"$BW_TMP/config.yaml" <<Y
 registry:

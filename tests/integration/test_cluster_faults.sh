@@ -3,23 +3,17 @@
 # history, talking nonsense. Admissions go on, each change arrives, nothing is applied twice, and nothing is lost.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-kubectl=$(tests/cluster/kubectl)
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
-k() { timeout -k 5 90 "$kubectl" "$@"; }
+cluster_begin
 
 k create namespace breakwater >/dev/null
 k -n breakwater create serviceaccount breakwater >/dev/null
 k create clusterrole breakwater --verb=get,list,watch --resource=configmaps,namespaces >/dev/null
 k create clusterrolebinding breakwater --clusterrole=breakwater --serviceaccount=breakwater:breakwater >/dev/null
-mkdir -p "$BW_TMP/account" "$BW_TMP/api"
-k -n breakwater create token breakwater --duration=1h >"$BW_TMP/account/token"
-cp "$BW_TMP/cluster/ca.crt" "$BW_TMP/account/ca.crt"
-printf breakwater >"$BW_TMP/account/namespace"
+account_begin
+mkdir -p "$BW_TMP/api"
 server=$(k config view -o jsonpath='{.clusters[0].cluster.server}')
 
 port=$(free_port 0)

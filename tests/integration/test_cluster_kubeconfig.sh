@@ -3,13 +3,11 @@
 # certificates, programs that give credentials. What it shows to the server is printed nowhere.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-kubectl=$(tests/cluster/kubectl)
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-admin=$BW_TMP/cluster/kubeconfig
+cluster_begin
+admin=$KUBECONFIG
 k() { timeout -k 5 90 "$kubectl" --kubeconfig "$admin" "$@"; }
 server=$(k config view -o jsonpath='{.clusters[0].cluster.server}')
 unset KUBECONFIG

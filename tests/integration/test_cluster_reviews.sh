@@ -2,24 +2,18 @@
 # kubectl and a real API server ask breakwater about ConfigMaps with bundles and about the label that exempts a namespace.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-kubectl=$(tests/cluster/kubectl)
-address=127.96.0.23
-webhook=$address:$(free_port 0)
-bw certs --out "$BW_TMP/certs" --dns breakwater.breakwater.svc --ip "$address" >/dev/null
+webhook_at 127.96.0.23
 mkdir -p "$BW_TMP/serve/bundles"
 cp docs/examples/demo-bundle.json "$BW_TMP/serve/bundles/demo.json"
 serve_start serve --listen "$webhook" <<'Y'
 exemptNamespaces: ["build-*"]
 exemptionAdmins: {groups: [platform]}
 Y
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
+cluster_begin
 tests/cluster/register "$webhook" "$BW_TMP/certs/ca.crt" >"$BW_TMP/register.log" 2>&1
-k() { timeout -k 5 90 "$kubectl" "$@"; }
 
 # what the chart registers besides, and somebody who may label namespaces
 k apply -f - >"$BW_TMP/reviews.log" <<Y

@@ -3,39 +3,26 @@
 # that nobody has seen and that takes its time; Deployments that wait for images, and one beside them that need not.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-layout=$(tests/images/make)
-kubectl=$(tests/cluster/kubectl)
-registry_start "$BW_TMP/plain" plain
-registry_push "$BW_TMP/plain" "$layout" >"$BW_TMP/push.log" 2>&1
+filled_registry plain
 fault_start "$BW_TMP/faults" "$layout"
-host=$(registry_host "$BW_TMP/plain") faults=$(registry_host "$BW_TMP/faults")
+faults=$(registry_host "$BW_TMP/faults")
 
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
-k() { timeout -k 5 120 "$kubectl" "$@"; }
+cluster_begin
 
 # breakwater's own ServiceAccount, which may write Events
 k create namespace breakwater >/dev/null
 k -n breakwater create serviceaccount breakwater >/dev/null
 k create clusterrole breakwater --verb=create,patch --resource=events.events.k8s.io >/dev/null
 k create clusterrolebinding breakwater --clusterrole=breakwater --serviceaccount=breakwater:breakwater >/dev/null
-mkdir -p "$BW_TMP/account"
-k -n breakwater create token breakwater --duration=1h >"$BW_TMP/account/token"
-cp "$BW_TMP/cluster/ca.crt" "$BW_TMP/account/ca.crt"
-printf breakwater >"$BW_TMP/account/namespace"
-server=$(k config view -o jsonpath='{.clusters[0].cluster.server}')
-server=${server#https://}
+account_begin
 
-address=127.96.0.24
-webhook=$address:$(free_port 0)
-bw certs --out "$BW_TMP/certs" --dns breakwater.breakwater.svc --ip "$address" >/dev/null
+webhook_at 127.96.0.24
 mkdir -p "$BW_TMP/serve/bundles"
 cp docs/examples/demo-bundle.json "$BW_TMP/serve/bundles/demo.json"
-KUBERNETES_SERVICE_HOST=${server%:*} KUBERNETES_SERVICE_PORT=${server##*:} serve_start serve --listen "$webhook" <<Y
+in_pod serve_start serve --listen "$webhook" <<Y
 kubernetes: {pullSecrets: never, nodes: never, events: always, serviceAccountDir: $BW_TMP/account}
 webhook: {timeoutSeconds: 3}
 messageHint: "questions: #platform"

@@ -3,19 +3,12 @@
 # nothing is missed while the connection is cut, the server is restarted or away, or its history is compacted.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-# shellcheck source=tests/integration/rig.sh
-. tests/integration/rig.sh
+# shellcheck source=tests/integration/cluster.sh
+. tests/integration/cluster.sh
 
-layout=$(tests/images/make)
-kubectl=$(tests/cluster/kubectl)
-registry_start "$BW_TMP/plain" plain
-registry_push "$BW_TMP/plain" "$layout" >"$BW_TMP/push.log" 2>&1
-host=$(registry_host "$BW_TMP/plain")
+filled_registry plain
 
-on_exit tests/cluster/stop "$BW_TMP/cluster"
-tests/cluster/start "$BW_TMP/cluster"
-export KUBECONFIG=$BW_TMP/cluster/kubeconfig
-k() { timeout -k 5 90 "$kubectl" "$@"; }
+cluster_begin
 cluster_stop() { # without the 20 s in which it would wait for its watches to end
     stop_pid_file "$BW_TMP/cluster/controllers.pid" 1
     stop_pid_file "$BW_TMP/cluster/api.pid" 1
@@ -53,10 +46,7 @@ metadata: {name: breakwater-bundles, namespace: breakwater}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: breakwater-bundles}
 subjects: [{kind: ServiceAccount, name: breakwater, namespace: breakwater}]
 Y
-mkdir -p "$BW_TMP/account"
-k -n breakwater create token breakwater --duration=1h >"$BW_TMP/account/token"
-cp "$BW_TMP/cluster/ca.crt" "$BW_TMP/account/ca.crt"
-printf breakwater >"$BW_TMP/account/namespace"
+account_begin
 server=$(k config view -o jsonpath='{.clusters[0].cluster.server}')
 
 # what breakwater says to the API server goes through here, so that it can be cut while kubectl goes on

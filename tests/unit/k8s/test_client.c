@@ -6,22 +6,14 @@
 
 #include <cmocka.h>
 
-#include "base/certificate.h"
-#include "base/limits.h"
-#include "base/watch_dir.h"
 #include "k8s/client.h"
+#include "tests/unit/k8s/api_server.h"
 
-#include <arpa/inet.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { STEPS = 6 };
 
@@ -33,39 +25,20 @@ struct step {
 };
 
 static struct {
-    char folder[64];
-    struct bw_arena arena;
-    SSL_CTX *context;
-    int listener;
-    unsigned port;
+    struct api_server server;
     const struct step *steps;
     char fault[256];
 } rig;
 
-static void put(const char *name, const char *text)
-{
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/%s", rig.folder, name);
-    assert_int_equal(bw_file_write(path, text, strlen(text), 0600, NULL), 0);
-}
-
 static void serve_one(SSL *ssl, const struct step *step)
 {
     char text[8192], head[512];
-    size_t len = 0;
-    for (int got; len + 1 < sizeof(text) && (got = SSL_read(ssl, text + len, (int)(sizeof(text) - 1 - len))) > 0;) {
-        len += (size_t)got;
-        text[len] = '\0';
-        if (strstr(text, "\r\n\r\n") != NULL) {
-            break;
-        }
-    }
-    text[len] = '\0';
+    api_server_read(text, sizeof(text), ssl);
     if (strstr(text, step->has) == NULL) {
         (void)snprintf(rig.fault, sizeof(rig.fault), "no %.100s in the request", step->has);
     }
     if (step->rotate != NULL) {
-        put("token", step->rotate);
+        api_server_put(&rig.server, "token", step->rotate);
     }
     int n = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nConnection: close\r\n", step->reply);
     n += step->body != NULL ? snprintf(head + n, sizeof(head) - (size_t)n, "Content-Length: %zu\r\n\r\n%s",
@@ -81,69 +54,27 @@ static void *serve(void *unused)
 {
     (void)unused;
     for (const struct step *step = rig.steps; step->has != NULL; step++) {
-        int fd = accept(rig.listener, NULL, NULL);
-        SSL *ssl = SSL_new(rig.context);
-        (void)SSL_set_fd(ssl, fd);
-        if (fd >= 0 && SSL_accept(ssl) == 1) {
+        SSL *ssl = api_server_accept(&rig.server);
+        if (ssl != NULL) {
             serve_one(ssl, step);
+            api_server_close(ssl);
         }
-        SSL_free(ssl);
-        (void)close(fd);
     }
     return NULL;
 }
 
 static int set_up(void **state)
 {
-    static const char *const addresses[] = {"127.0.0.1", NULL};
-    const struct bw_certificate_request of_ca = {.common_name = "cluster", .lifetime_s = 86400};
-    const struct bw_certificate_request of_leaf = {.common_name = "api", .addresses = addresses, .lifetime_s = 86400};
-    const char *ca = NULL, *ca_key = NULL, *leaf = NULL, *key = NULL;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    char port[8], template[] = "/tmp/breakwater-client-XXXXXX";
     (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    bw_arena_init(&rig.arena, BW_MIB);
-    assert_non_null(mkdtemp(template));
-    memcpy(rig.folder, template, sizeof(template));
-    assert_int_equal(bw_certificate_make_ca(&ca, &ca_key, &of_ca, &rig.arena, NULL), 0);
-    assert_int_equal(bw_certificate_make_leaf(&leaf, &key, &of_leaf, ca, ca_key, &rig.arena, NULL), 0);
-    put("ca.crt", ca);
-    put("tls.crt", leaf);
-    put("tls.key", key);
-    put("namespace", "shop");
-    rig.context = SSL_CTX_new(TLS_server_method());
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/tls.crt", rig.folder);
-    assert_int_equal(SSL_CTX_use_certificate_chain_file(rig.context, path), 1);
-    (void)snprintf(path, sizeof(path), "%s/tls.key", rig.folder);
-    assert_int_equal(SSL_CTX_use_PrivateKey_file(rig.context, path, SSL_FILETYPE_PEM), 1);
-    rig.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(rig.listener, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(rig.listener, 8), 0);
-    assert_int_equal(getsockname(rig.listener, (struct sockaddr *)&address, &size), 0);
-    rig.port = ntohs(address.sin_port);
-    (void)snprintf(port, sizeof(port), "%u", rig.port);
-    (void)setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1", 1);
-    (void)setenv("KUBERNETES_SERVICE_PORT", port, 1);
+    api_server_begin(&rig.server);
+    api_server_put(&rig.server, "namespace", "shop");
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"ca.crt", "tls.crt", "tls.key", "namespace",
-                                        "token",  "plugin",  "config",  "runs"};
     (void)state;
-    for (size_t i = 0; i < BW_LENGTH(names); i++) {
-        char path[128];
-        (void)snprintf(path, sizeof(path), "%s/%s", rig.folder, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(rig.folder);
-    (void)close(rig.listener);
-    SSL_CTX_free(rig.context);
-    bw_arena_clear(&rig.arena);
+    api_server_end(&rig.server);
     return 0;
 }
 
@@ -151,8 +82,8 @@ static struct bw_kube_client *client_of(void)
 {
     struct bw_kube_client *client = NULL;
     struct bw_error err = {0};
-    const struct bw_kube_options options = {.account_folder = rig.folder};
-    put("token", "first-secret\n");
+    const struct bw_kube_options options = {.account_folder = rig.server.folder};
+    api_server_put(&rig.server, "token", "first-secret\n");
     if (bw_kube_client_create(&client, &options, &err) != 0) {
         fail_msg("%s", err.message);
     }
@@ -287,7 +218,7 @@ static void who_gives_up_takes_no_turn(void **state)
     assert_int_equal(bw_kube_call(NULL, client, &patient, &err), -1);
     assert_null(strstr(err.message, "is busy"));
     bw_kube_client_destroy(client);
-    (void)snprintf(port, sizeof(port), "%u", rig.port);
+    (void)snprintf(port, sizeof(port), "%u", rig.server.port);
     (void)setenv("KUBERNETES_SERVICE_PORT", port, 1);
 }
 
@@ -295,9 +226,9 @@ static void faults_of_the_account_are_named(void **state)
 {
     struct bw_kube_client *client = NULL;
     struct bw_error err = {0};
-    const struct bw_kube_options options = {.account_folder = rig.folder};
+    const struct bw_kube_options options = {.account_folder = rig.server.folder};
     (void)state;
-    put("token", "two words-secret");
+    api_server_put(&rig.server, "token", "two words-secret");
     assert_int_equal(bw_kube_client_create(&client, &options, &err), -1);
     assert_non_null(strstr(err.message, "/token holds no token"));
     assert_null(strstr(err.message, "words-secret"));
@@ -306,7 +237,7 @@ static void faults_of_the_account_are_named(void **state)
     assert_non_null(strstr(err.message, "not in a cluster"));
     (void)setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
     (void)setenv("KUBERNETES_SERVICE_PORT", "443", 1);
-    put("token", "word");
+    api_server_put(&rig.server, "token", "word");
     assert_int_equal(bw_kube_client_create(&client, &options, &err), 0); /* an address without brackets */
     bw_kube_client_destroy(client);
 }
@@ -328,9 +259,9 @@ static void outside_a_cluster_a_kubeconfig_says_who_we_are(void **state)
                    "#!/bin/sh\ncd '%s'\necho >>runs\n"
                    "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1beta1\","
                    "\"status\":{\"token\":\"first-secret'$(wc -l <runs)'\"}}'\n",
-                   rig.folder);
-    put("plugin", text);
-    (void)snprintf(path, sizeof(path), "%s/plugin", rig.folder);
+                   rig.server.folder);
+    api_server_put(&rig.server, "plugin", text);
+    (void)snprintf(path, sizeof(path), "%s/plugin", rig.server.folder);
     assert_int_equal(chmod(path, 0700), 0);
     (void)snprintf(
         text, sizeof(text),
@@ -338,9 +269,9 @@ static void outside_a_cluster_a_kubeconfig_says_who_we_are(void **state)
         "contexts: [{name: c, context: {cluster: c, user: u, namespace: prod}}]\n"
         "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:%u/k8s/', certificate-authority: ca.crt}}]\n"
         "users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: ./plugin}}}]\n",
-        rig.port);
-    put("config", text);
-    (void)snprintf(path, sizeof(path), "%s/config", rig.folder);
+        rig.server.port);
+    api_server_put(&rig.server, "config", text);
+    (void)snprintf(path, sizeof(path), "%s/config", rig.server.folder);
     struct bw_kube_options options = {.outside = true, .kubeconfig = path};
     assert_int_equal(bw_kube_client_create(&client, &options, &err), -1);
     assert_non_null(strstr(err.message, "context \"none\": is not there"));
@@ -375,9 +306,9 @@ static void a_token_that_cannot_change_is_refused_once(void **state)
                    "current-context: c\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"
                    "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:%u', certificate-authority: ca.crt}}]\n"
                    "users: [{name: u, user: {token: first-secret}}]\n",
-                   rig.port);
-    put("config", text);
-    (void)snprintf(path, sizeof(path), "%s/config", rig.folder);
+                   rig.server.port);
+    api_server_put(&rig.server, "config", text);
+    (void)snprintf(path, sizeof(path), "%s/config", rig.server.folder);
     const struct bw_kube_options options = {.outside = true, .kubeconfig = path};
     assert_int_equal(bw_kube_client_create(&client, &options, &err), 0);
     rig.steps = steps;

@@ -7,22 +7,13 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/certificate.h"
-#include "base/limits.h"
-#include "base/watch_dir.h"
 #include "k8s/informer_internal.h"
+#include "tests/unit/k8s/api_server.h"
 
-#include <arpa/inet.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { STEPS = 12, WAIT_S = 60 };
 
@@ -34,10 +25,7 @@ struct step {
 };
 
 static struct {
-    char folder[64];
-    struct bw_arena arena;
-    SSL_CTX *context;
-    int listener;
+    struct api_server server;
     const struct step *steps;
     char fault[512];
     pthread_mutex_t lock;
@@ -49,26 +37,11 @@ static struct {
 
 /* ---- the server */
 
-static void put_file(const char *name, const char *text)
-{
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/%s", rig.folder, name);
-    assert_int_equal(bw_file_write(path, text, strlen(text), 0600, NULL), 0);
-}
-
 static void serve_one(SSL *ssl, const struct step *step)
 {
     char text[8192];
-    size_t len = 0;
     BW_BUF_SCOPE answer;
-    for (int got; len + 1 < sizeof(text) && (got = SSL_read(ssl, text + len, (int)(sizeof(text) - 1 - len))) > 0;) {
-        len += (size_t)got;
-        text[len] = '\0';
-        if (strstr(text, "\r\n\r\n") != NULL) {
-            break;
-        }
-    }
-    text[len] = '\0';
+    api_server_read(text, sizeof(text), ssl);
     for (size_t i = 0; i < BW_LENGTH(step->has); i++) {
         if (step->has[i] != NULL && strstr(text, step->has[i]) == NULL && rig.fault[0] == '\0') {
             (void)snprintf(rig.fault, sizeof(rig.fault), "no %.100s in %.300s", step->has[i], text);
@@ -90,66 +63,27 @@ static void *serve(void *unused)
 {
     (void)unused;
     for (const struct step *step = rig.steps; step->reply != NULL; step++) {
-        int fd = accept(rig.listener, NULL, NULL);
-        SSL *ssl = SSL_new(rig.context);
-        (void)SSL_set_fd(ssl, fd);
-        if (fd >= 0 && SSL_accept(ssl) == 1) {
+        SSL *ssl = api_server_accept(&rig.server);
+        if (ssl != NULL) {
             serve_one(ssl, step);
+            api_server_close(ssl);
         }
-        SSL_free(ssl);
-        (void)close(fd);
     }
     return NULL;
 }
 
 static int set_up(void **state)
 {
-    static const char *const addresses[] = {"127.0.0.1", NULL};
-    const struct bw_certificate_request of_ca = {.common_name = "cluster", .lifetime_s = 86400};
-    const struct bw_certificate_request of_leaf = {.common_name = "api", .addresses = addresses, .lifetime_s = 86400};
-    const char *ca = NULL, *ca_key = NULL, *leaf = NULL, *key = NULL;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    char port[8], path[128], template[] = "/tmp/breakwater-informer-XXXXXX";
     (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    bw_arena_init(&rig.arena, BW_MIB);
-    assert_non_null(mkdtemp(template));
-    memcpy(rig.folder, template, sizeof(template));
-    assert_int_equal(bw_certificate_make_ca(&ca, &ca_key, &of_ca, &rig.arena, NULL), 0);
-    assert_int_equal(bw_certificate_make_leaf(&leaf, &key, &of_leaf, ca, ca_key, &rig.arena, NULL), 0);
-    put_file("ca.crt", ca);
-    put_file("tls.crt", leaf);
-    put_file("tls.key", key);
-    put_file("token", "secret");
-    rig.context = SSL_CTX_new(TLS_server_method());
-    (void)snprintf(path, sizeof(path), "%s/tls.crt", rig.folder);
-    assert_int_equal(SSL_CTX_use_certificate_chain_file(rig.context, path), 1);
-    (void)snprintf(path, sizeof(path), "%s/tls.key", rig.folder);
-    assert_int_equal(SSL_CTX_use_PrivateKey_file(rig.context, path, SSL_FILETYPE_PEM), 1);
-    rig.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(rig.listener, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(rig.listener, 8), 0);
-    assert_int_equal(getsockname(rig.listener, (struct sockaddr *)&address, &size), 0);
-    (void)snprintf(port, sizeof(port), "%u", ntohs(address.sin_port));
-    (void)setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1", 1);
-    (void)setenv("KUBERNETES_SERVICE_PORT", port, 1);
+    api_server_begin(&rig.server);
+    api_server_put(&rig.server, "token", "secret");
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"ca.crt", "tls.crt", "tls.key", "token"};
     (void)state;
-    for (size_t i = 0; i < BW_LENGTH(names); i++) {
-        char path[128];
-        (void)snprintf(path, sizeof(path), "%s/%s", rig.folder, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(rig.folder);
-    (void)close(rig.listener);
-    SSL_CTX_free(rig.context);
-    bw_arena_clear(&rig.arena);
+    api_server_end(&rig.server);
     bw_buf_clear(&rig.told);
     return 0;
 }
@@ -191,7 +125,7 @@ static void on_trouble(void *payload, const struct bw_error *err, int64_t retry_
     if (rig.n_retries < STEPS) {
         rig.retries[rig.n_retries++] = retry_ms;
     }
-    *message = bw_arena_strdup(&rig.arena, err->message);
+    *message = bw_arena_strdup(&rig.server.arena, err->message);
     say("!", err->detail[0] != '\0' ? err->detail : bw_code_name(err->code), "");
 }
 
@@ -386,7 +320,7 @@ static struct bw_informer_options options_of(const char **message)
 static void play(const char *name, const struct step *steps, const struct bw_informer_options *options,
                  const struct bw_informer_pace *pace, const char *told)
 {
-    const struct bw_kube_options account = {.account_folder = rig.folder};
+    const struct bw_kube_options account = {.account_folder = rig.server.folder};
     struct bw_kube_client *client = NULL;
     struct bw_informer *informer = NULL;
     struct bw_error err = {0};
@@ -531,7 +465,7 @@ static void it_stops_while_it_pauses_or_nobody_answers(void **state)
                                         {{NULL}, NULL, NULL, END}};
     const char *message = NULL;
     struct bw_informer_options options = options_of(&message);
-    const struct bw_kube_options account = {.account_folder = rig.folder};
+    const struct bw_kube_options account = {.account_folder = rig.server.folder};
     struct bw_kube_client *client = NULL;
     struct bw_informer *informer = NULL;
     pthread_t server;

@@ -83,18 +83,16 @@ static void count(struct bw_metadata_store *store, const struct bw_metadata *met
             break;
         }
     }
-    struct tally *tally = store->tallies + at;
     bool known = at < store->n_tallies && order == 0;
-    if (known && (more || tally->n_objects > 1)) {
-        tally->n_objects += more ? 1 : (size_t)-1;
+    if (known && (more || store->tallies[at].n_objects > 1)) {
+        store->tallies[at].n_objects += more ? 1 : (size_t)-1;
     } else if (known) {
         store->n_tallies--;
-        memmove(tally, tally + 1, (store->n_tallies - at) * sizeof(*tally));
+        memmove(&store->tallies[at], &store->tallies[at + 1], (store->n_tallies - at) * sizeof(*store->tallies));
     } else if (more) {
-        store->tallies = bw_memory_resize(store->tallies, (store->n_tallies + 1) * sizeof(*tally));
-        tally = store->tallies + at;
-        memmove(tally + 1, tally, (store->n_tallies - at) * sizeof(*tally));
-        *tally = (struct tally){pair, 1};
+        store->tallies = bw_memory_resize(store->tallies, (store->n_tallies + 1) * sizeof(*store->tallies));
+        memmove(&store->tallies[at + 1], &store->tallies[at], (store->n_tallies - at) * sizeof(*store->tallies));
+        store->tallies[at] = (struct tally){pair, 1};
         store->n_tallies++;
     }
 }

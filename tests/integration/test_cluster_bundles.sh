@@ -157,6 +157,7 @@ check "a gzip bomb is that ConfigMap's own fault" soon event bomb 'Warning +Bund
 check "nothing else suffers" decides zst
 
 # ---- who has an id ----
+sleep 1 # an API server tells ages in whole seconds, and of one age the name decides
 bundle zst STOP | put breakwater later true a.json >/dev/null
 check "an id that is taken stays with the older ConfigMap" soon event later \
     'Warning +BundleInvalid.*the id zst is that of configmap breakwater/zst\[a.json.zst\]'
